@@ -52,8 +52,9 @@ def scales(layers: Layers, loss: str, rate: float, clip: float | None, batch: in
             table["grad_frac"] = grad_frac
         if smooth:
             table["a_frac"] = A_FRAC
-        if kind in ("linear", "conv2d", "depthwise_conv2d"):
-            table |= rates(in_bits + d_bits, rate, clip, batch)
+        if kind in ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "scale"):
+            sum_bits = (8 if kind == "batch_norm" else in_bits) + d_bits
+            table |= rates(sum_bits, rate, clip, batch)
         out += "[[quantization.layers]]\n" + lines(table)
         values[i] = A_FRAC if smooth else int(table["z_frac"])
     return out
@@ -110,7 +111,9 @@ def manifest(
     uniform = {"prefix": "x", "count": model["input"], "offset": 0.0, "scale": 1.0}
     out += "[data.uniform]\n" + lines(uniform) + "[quantization]\n"
     out += lines({"row_log": 6, "input_frac": INPUT_FRAC, "weight_frac": WEIGHT_FRAC})
-    out += lines({"weight_init_bits": 12, "mu": int(momentum * 2**16)})
+    # The running statistics of what a sigmoid or a tanh puts out have twelve fractional bits.
+    bits = 13 if any(kind == "batch_norm" for kind, _ in layers) else 12
+    out += lines({"weight_init_bits": bits, "mu": int(momentum * 2**16)})
     out += lines({"lambda": int(rate * decay * 2**16 + 0.5)})
     return out + scales(layers, loss, rate, clip, batch)
 
@@ -143,6 +146,26 @@ def largest(kernel: int, **fields: object) -> tuple[str, dict[str, object]]:
 def mean(**fields: object) -> tuple[str, dict[str, object]]:
     """A pool of means; of the whole image without a kernel."""
     return "avg_pool2d", fields
+
+
+def norm(**fields: object) -> tuple[str, dict[str, object]]:
+    """A batch norm."""
+    return "batch_norm", fields
+
+
+def layer_norm(**fields: object) -> tuple[str, dict[str, object]]:
+    """A layer norm."""
+    return "layer_norm", fields
+
+
+def rms_norm(**fields: object) -> tuple[str, dict[str, object]]:
+    """An RMS norm."""
+    return "rms_norm", fields
+
+
+def scale(**fields: object) -> tuple[str, dict[str, object]]:
+    """A weight and a bias for each channel."""
+    return "scale", fields
 
 
 def add(entry: int, **fields: object) -> tuple[str, dict[str, object]]:
@@ -198,8 +221,8 @@ Size = tuple[int, ...]
 class Growing:
     """A network under construction: values that layers put out, and those that nobody has taken."""
 
-    def __init__(self, draw: random.Random, size: Size) -> None:
-        self.draw, self.layers = draw, []
+    def __init__(self, draw: random.Random, size: Size, norms: tuple[str, ...]) -> None:
+        self.draw, self.layers, self.norms = draw, [], norms
         self.sizes: dict[int | None, Size] = {None: size}
         self.left: list[int] = []
 
@@ -215,8 +238,11 @@ class Growing:
         self.left = [e for e in self.left if e not in taken] + [len(self.layers) - 1]
 
     def grow(self, entry: int | None) -> None:
-        """A layer with weights, or a pool."""
+        """A layer with weights, a pool, or, if there may be some, a norm or a scale."""
         *sides, channels = self.sizes[entry]
+        if self.norms and self.draw.random() < 0.5:
+            kind = self.draw.choice(self.norms)
+            return self.put((kind, {}), self.sizes[entry], entry)
         if not sides:
             count = self.draw.choice([2, 2, 3])
             return self.put(linear(count, bias=self.draw.random() < 0.5), (count,), entry)
@@ -252,10 +278,10 @@ class Growing:
         return [*self.layers, linear(classes, **{"from": self.left[0]})]
 
 
-def drawn_graph(draw: random.Random) -> tuple[Layers, Size]:
+def drawn_graph(draw: random.Random, norms: tuple[str, ...]) -> tuple[Layers, Size]:
     """Layers, and the inputs' size."""
     size = draw.choice([(2, 2, 1), (4, 2, 1), (3, 2, 2), (3,), (2,)])
-    growing = Growing(draw, size)
+    growing = Growing(draw, size, norms)
     growing.grow(None)
     for _ in range(draw.randint(2, 4)):
         entries = [e for e in growing.sizes if e is not None]
@@ -267,18 +293,28 @@ def drawn_graph(draw: random.Random) -> tuple[Layers, Size]:
     return growing.end(draw.randint(2, 3)), size
 
 
-def with_sums(seed: int) -> tuple[Layers, dict[str, object]]:
-    """Layers and options of a network that is no chain."""
+def with_sums(seed: int, *norms: str) -> tuple[Layers, dict[str, object]]:
+    """Layers and options of a network that is no chain, or at least has a layer of these kinds."""
     draw = random.Random(seed)
     options = {
         "batch": draw.choice([1, 2]), "momentum": draw.choice([0.0, 0.5]), "version": 3,
         "loss": draw.choice(["softmax-cross-entropy", "mse"]), "clip": draw.choice([None, 1.0]),
     }  # fmt: skip
     while True:
-        layers, size = drawn_graph(draw)
+        layers, size = drawn_graph(draw, norms)
         # The gradients that a sum and a pool of the largest send may not fit each other.
         sized = {"image": list(size)} if len(size) > 1 else {"inputs": size[0]}
         with suppress(Rejected):
             network(layers, **options, **sized)
-            if any(kind == "add" for kind, _ in layers):
+            if any(kind in (norms or ("add",)) for kind, _ in layers):
                 return layers, options | sized
+
+
+def with_norms(seed: int) -> tuple[Layers, dict[str, object]]:
+    """The same of a network with batch norms."""
+    return with_sums(seed, "batch_norm")
+
+
+def with_rows(seed: int) -> tuple[Layers, dict[str, object]]:
+    """The same of a network with norms of rows and scales."""
+    return with_sums(seed, "layer_norm", "rms_norm", "scale", "batch_norm")

@@ -15,9 +15,10 @@ if ! cmp -s requirements.txt "$tools/installed"; then
 fi
 export PYTHONDONTWRITEBYTECODE=1
 # Both at once; the shell's exit code is that of the first that fails.
-"$tools/bin/python" -m unittest --quiet test_parts test_circuit test_step test_witness \
-    test_pools test_pool_manifests test_graphs test_depthwise test_activations &
+"$tools/bin/python" -m unittest --quiet test_parts test_step test_witness test_pools \
+    test_pool_manifests test_graphs test_activations test_norms test_norm_constraints \
+    test_row_norms test_row_constraints &
 parts=$!
-"$tools/bin/python" -m unittest --quiet test_reference
+"$tools/bin/python" -m unittest --quiet test_reference test_circuit test_depthwise
 wait "$parts"
 echo "reference verifier: ok"

@@ -15,10 +15,14 @@ from networks import (
     convolution,
     depthwise,
     largest,
+    layer_norm,
     leaky,
     linear,
     mean,
     network,
+    norm,
+    rms_norm,
+    scale,
 )
 from zktrain_reference.argument import Argument, elements
 from zktrain_reference.circuit import Circuit
@@ -147,6 +151,33 @@ ACTIVATED = {
 }
 
 
+# Masks of channels and places, and none; products without axes, an axis of two places.
+NORMALIZED = {
+    "images and numbers": (
+        [convolution(3, 1), norm(), RELU, linear(3), norm(), SIGMOID, linear(2)],
+        {"image": [3, 5, 1], "version": 3, "momentum": 0.5, "decay": 0.01},
+    ),
+    "of the inputs": (
+        [norm(), linear(2), norm(), norm(**{"from": 1}), add(2), linear(1)],
+        {"inputs": 2, "version": 3, "clip": 0.25, "loss": "logistic", "steps": 1},
+    ),
+}
+
+
+# Masks of channels and places, and none; rows of images and of numbers; scales of both.
+ROWS = {
+    "images and numbers": (
+        [convolution(3, 1), layer_norm(), scale(), RELU, linear(3), rms_norm(), scale(bias=False)]
+        + [linear(2)],
+        {"image": [3, 5, 1], "version": 3, "momentum": 0.5, "decay": 0.01},
+    ),
+    "of the inputs": (
+        [rms_norm(), scale(), layer_norm(**{"from": 0}), add(1), scale(), linear(1)],
+        {"image": [2, 1, 2], "version": 3, "clip": 0.25, "loss": "logistic", "steps": 1},
+    ),
+}
+
+
 class Circuits(unittest.TestCase):
     """On messages that prove nothing, each check misses by as much in both."""
 
@@ -187,6 +218,16 @@ class Circuits(unittest.TestCase):
 
     def test_depthwise_convolutions_and_activations(self) -> None:
         for name, (layers, options) in ACTIVATED.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_batch_norms(self) -> None:
+        for name, (layers, options) in NORMALIZED.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_norms_of_rows_and_scales(self) -> None:
+        for name, (layers, options) in ROWS.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
 

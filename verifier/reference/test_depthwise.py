@@ -187,7 +187,7 @@ class Mixed(Step):
 
     def wide(self, i: int, row: Row, *other: Row) -> Row:
         wide, layer = super().wide(i, row, *other), self.network.layers[i]
-        return wide[1:] + wide[:1] if layer.depthwise else wide
+        return wide[1:] + wide[:1] if layer.apart else wide
 
 
 class Elsewhere(Step):
@@ -195,7 +195,7 @@ class Elsewhere(Step):
 
     def sends(self, i: int, error: Row, sample: int):
         sent, layer = list(super().sends(i, error, sample)), self.network.layers[i]
-        if not layer.depthwise:
+        if not layer.apart:
             return sent
         count = layer.image.channels
         return [(m - m % count + (m + 1) % count, x) for m, x in sent]
@@ -206,7 +206,7 @@ class Turned(Step):
 
     def sends(self, i: int, error: Row, sample: int):
         layer = self.network.layers[i]
-        if not layer.depthwise:
+        if not layer.apart:
             return super().sends(i, error, sample)
         kept, self.weights[i] = self.weights[i], self.weights[i][::-1]
         sent = list(super().sends(i, error, sample))
@@ -222,7 +222,7 @@ class Forgotten(Step):
         self.wrong = wrong
 
     def update(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
-        self.at = i if self.network.layers[i].depthwise else None
+        self.at = i if self.network.layers[i].apart else None
         return super().update(i, read, errors)
 
     def round(self, name: str, values: Row, rounding):

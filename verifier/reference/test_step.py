@@ -16,12 +16,17 @@ from networks import (
     convolution,
     depthwise,
     largest,
+    layer_norm,
     leaky,
     linear,
     mean,
     network,
+    norm,
+    rms_norm,
+    scale,
     with_pools,
 )
+from norm_formulas import NormFormulas, RowFormulas
 from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.step import Matrix, Row, Step, round_sat
 from zktrain_reference.tables import Table
@@ -81,6 +86,10 @@ class Literal:
     def multiplied(self, i: int):
         """Numbers of what is put out, the weight's row and column, numbers of what is read."""
         layer, n = self.net.layers[i], self.net.layers[i].outputs
+        if layer.kind == "scale":
+            count = layer.image.numbers if layer.image else n
+            yield from ((number, 0, number % n, number) for number in range(count))
+            return
         for position, weight, number in self.reads(i):
             if layer.kind == "depthwise_conv2d":
                 place, c = divmod(weight, n)
@@ -93,7 +102,10 @@ class Literal:
         """One step."""
         values: dict[int | None, Matrix] = {None: inputs}
         wide, updates, errors, last = [], [], {}, len(self.net.layers) - 1
+        self.norms: dict[int, NormFormulas] = {}
         for i, layer in enumerate(self.net.layers):
+            if layer.kind == "batch_norm":
+                self.measure(i, values[layer.source])
             wide.append([self.forward(i, *rows) for rows in zip(*(values[k] for k in layer.taken))])
             values[i] = [self.activation(layer, row) for row in wide[i]]
         for i in reversed(range(last + 1)):
@@ -110,6 +122,25 @@ class Literal:
             for row, delta in zip(weights, update):
                 row[:] = [w - d for w, d in zip(row, delta)]
         self.state = updates
+
+    def measure(self, i: int, rows: Matrix) -> None:
+        """The statistics of a batch norm."""
+        source = self.net.layers[i].source
+        f = 6 if source is None else self.bits(source)[0]
+        self.norms[i] = NormFormulas(f, 10, self.weights[i][0], rows)
+
+    def positions(self, i: int) -> int:
+        """How many a layer with weights has."""
+        layer, windows = self.net.layers[i], self.shape(i)[4]
+        if layer.kind == "scale" and layer.image:
+            return layer.image.height * layer.image.width
+        return windows[0] * windows[1]
+
+    def rows(self, i: int, a: Row) -> RowFormulas:
+        """The rows of a sample, in a norm of rows."""
+        layer, source = self.net.layers[i], self.net.layers[i].source
+        f = 6 if source is None else self.bits(source)[0]
+        return RowFormulas(f, layer.outputs, layer.kind == "layer_norm", a)
 
     def covered(self, i: int):
         """Number of the image and of its window, of all that a pool reads, row by row."""
@@ -180,10 +211,14 @@ class Literal:
             return self.sum(i, a, *other)
         if layer.pool:
             return self.pooled(i, a)
-        windows = self.shape(i)[4]
+        if i in self.norms:
+            x, bits = self.norms[i].x(weights[1], a)
+            return [rounded(v, bits - layer.z_bits) for v in x]
+        if layer.kind in ("layer_norm", "rms_norm"):
+            return [rounded(v, 26 - layer.z_bits) for v in self.rows(i, a).x()]
         one = 2**layer.input_bits
         bias = [one * b for b in weights[-1]] if layer.bias else [0] * n
-        x = bias * (windows[0] * windows[1])
+        x = bias * self.positions(i)
         for put, weight, o, number in self.multiplied(i):
             x[put] += a[number] * weights[weight][o]
         return [rounded(v, layer.z.shift) for v in x]
@@ -221,6 +256,12 @@ class Literal:
             return self.spread(k, a, d)
         if layer.pool:
             return [rounded(v, of + 16 - to) for v in self.spread(k, a, d)]
+        if k in self.norms:
+            x, bits = self.norms[k].sent(a, d)
+            return [rounded(v, bits + of - to) for v in x]
+        if layer.kind in ("layer_norm", "rms_norm"):
+            x, bits = self.rows(k, a).sent(self.forward(k, a), layer.z_bits, d)
+            return [rounded(v, bits + of - to) for v in x]
         for put, weight, o, number in self.multiplied(k):
             x[number] += d[put] * self.weights[k][weight][o]
         return [rounded(v, of + 10 - to) for v in x]
@@ -253,9 +294,26 @@ class Literal:
         return math.floor(2**14 * logistic(x) * (1 + x * logistic(-x)) + 0.5)
 
     def update(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
-        layer, n = self.net.layers[i], self.net.layers[i].outputs
+        layer = self.net.layers[i]
         if not layer.parameters:
             return []
+        sums = self.norms[i].backward(errors) if i in self.norms else self.sums(i, rows, errors)
+        if layer.clip:
+            shift, most = layer.clip.shift, layer.clip.high
+            sums = [[rounded(g, shift, -most, most) for g in row] for row in sums]
+        parts = zip(self.state[i], sums, self.weights[i])
+        updates = [
+            [
+                rounded(self.net.mu * s + layer.eta * g + self.net.decay * w, 16)
+                for s, g, w in zip(*rows)
+            ]
+            for rows in parts
+        ]
+        return updates + (self.statistics(i) if i in self.norms else [])
+
+    def sums(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
+        """The gradients of what is multiplied with parameters."""
+        layer, n = self.net.layers[i], self.net.layers[i].outputs
         sums = zeros(layer)
         for a, d in zip(rows, errors):
             for put, weight, o, number in self.multiplied(i):
@@ -263,17 +321,14 @@ class Literal:
             if layer.bias:
                 for k, v in enumerate(d):
                     sums[-1][k % n] += 2**layer.input_bits * v
-        if layer.clip:
-            shift, most = layer.clip.shift, layer.clip.high
-            sums = [[rounded(g, shift, -most, most) for g in row] for row in sums]
-        parts = zip(self.state[i], sums, self.weights[i])
-        return [
-            [
-                rounded(self.net.mu * s + layer.eta * g + self.net.decay * w, 16)
-                for s, g, w in zip(*rows)
-            ]
-            for rows in parts
-        ]
+        return sums
+
+    def statistics(self, i: int) -> Matrix:
+        """The updates of the running statistics, a tenth of what they differ by."""
+        _, _, means, deviations = self.weights[i]
+        pairs = (means, self.norms[i].mu), (deviations, self.norms[i].sigma)
+        tenth = round(0.1 * 2**16)
+        return [[rounded(tenth * (s - x), 16) for s, x in zip(*pair)] for pair in pairs]
 
 
 CASES = {
@@ -348,6 +403,33 @@ CASES = {
         [convolution(2, 1), SIGMOID, largest(2), mean(kernel=2, **{"from": 1}), TANH]
         + [convolution(2, 2, stride=2, **{"from": 1}), add(2), add(4), SIGMOID, mean(), linear(2)],
         {"image": [6, 6, 1], "loss": "mse", "batch": 1, "steps": 1, "version": 3},
+    ),
+    "norms over images and numbers": (
+        [convolution(3, 3, padding=1), norm(), RELU, linear(3), norm(), SIGMOID, linear(2)],
+        {"image": [3, 2, 1], "momentum": 0.5, "decay": 0.01, "version": 3},
+    ),
+    "a norm of the inputs, clipped": (
+        [norm(), TANH, norm(), linear(1, bias=False)],
+        {"inputs": 3, "clip": 0.125, "loss": "logistic", "batch": 8, "steps": 1, "version": 3},
+    ),
+    "norms around sums and pools": (
+        [norm(), LEAKY, largest(2), convolution(2, 1, **{"from": 1}), norm(), mean(kernel=2)]
+        + [norm(), add(2), norm(), GELU, linear(2)],
+        {"image": [4, 6, 2], "loss": "mse", "batch": 1, "momentum": 0.5, "version": 3},
+    ),
+    "norms of rows and scales": (
+        [convolution(3, 3, padding=1), layer_norm(), scale(), RELU, linear(3), rms_norm()]
+        + [scale(bias=False), SIGMOID, linear(2)],
+        {"image": [3, 2, 1], "momentum": 0.5, "decay": 0.01, "version": 3},
+    ),
+    "a norm of the inputs' rows, clipped": (
+        [rms_norm(), TANH, layer_norm(), scale(), linear(1, bias=False)],
+        {"inputs": 3, "clip": 0.125, "loss": "logistic", "batch": 4, "steps": 1, "version": 3},
+    ),
+    "scales of the inputs, norms around sums": (
+        [scale(), LEAKY, rms_norm(), layer_norm(**{"from": 1}), add(2), norm(), add(3), scale()]
+        + [GELU, linear(3)],
+        {"image": [3, 1, 2], "loss": "mse", "momentum": 0.5, "version": 3},
     ),
 }
 

@@ -7,6 +7,7 @@ from itertools import product
 from networks import network
 from test_step import CASES, batch, drawn
 from zktrain_reference.compiler import compile_training
+from zktrain_reference.deviations import Deviations
 from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.relation import (
     Along,
@@ -18,7 +19,7 @@ from zktrain_reference.relation import (
     Term,
     Window,
 )
-from zktrain_reference.sheet import log
+from zktrain_reference.sheet import Tensor, log
 from zktrain_reference.step import Step
 from zktrain_reference.tensors import gradients, part_names
 
@@ -65,8 +66,10 @@ class Witness:
             place(part, [piece(kind, k, rounding.shift, r, e) for _, r, e in rounded])
 
     def parameters(self, i: int, name: str, ahead, behind, matrix) -> None:
-        """Weights and biases, by the dimensions of the layer's inputs."""
+        """Weights and biases, by the dimensions of the layer's inputs; a batch norm's otherwise."""
         layer = self.net.layers[i]
+        if layer.running:
+            return self.normed(i, name, ahead, behind, matrix)
         for m, row in enumerate(matrix):
             kind = "b" if m == layer.inputs else "w"
             inputs = () if kind == "b" else self.input_index(layer, m)
@@ -74,11 +77,22 @@ class Witness:
                 at = (o, *behind) if kind == "b" and behind else (*inputs, *behind, o)
                 self.set(f"{i}.{kind}.{name}", (*ahead, *at), value)
 
+    def normed(self, i: int, name: str, ahead, behind, matrix) -> None:
+        """Gamma, beta, and the running statistics, if they are there."""
+        for m, row in enumerate(matrix):
+            for c, value in enumerate(row):
+                if m < 2:
+                    self.set(f"{i}.{'wb'[m]}.{name}", (*ahead, c, *behind), value)
+                else:
+                    self.set(f"{i}.s.{name}", (*ahead, m - 2, *behind, c), value)
+
     def input_index(self, layer, m: int) -> tuple[int, ...]:
         """Where an input of a layer is in its parameters."""
+        if layer.alike:
+            return ()
         if layer.image is None:
             return (m,)
-        if layer.depthwise:
+        if layer.apart:
             return divmod(m, layer.kernel.size)
         columns = layer.kernel.size if layer.kernel else layer.image.width
         position, channel = divmod(m, layer.image.channels)
@@ -87,11 +101,16 @@ class Witness:
     def step(self, t: int, step: Step) -> None:
         """What a step computed."""
         for i, layer in enumerate(self.net.layers):
+            if layer.norm:
+                self.groups(i, t, step)
             for b in range(self.net.batch):
                 self.sample(i, t, b, step)
             for name, rounding in (("clip", layer.clip), ("update", layer.update)):
                 if rounding:
-                    self.rounded_parameters(i, name, rounding, t, step.trace[f"{i}.{name}"])
+                    rows = step.trace[f"{i}.{name}"]
+                    if layer.running and name == "update":
+                        self.rounded_statistics(i, t, step.trace[f"{i}.statistics"])
+                    self.rounded_parameters(i, name, rounding, t, rows)
         for b in range(self.net.batch):
             self.loss(t, b, step)
 
@@ -104,6 +123,41 @@ class Witness:
             kind, k = part[1:].rstrip("0123456789"), int(part[-1])
             pieces = [[piece(kind, k, rounding.shift, r, e) for _, r, e in row] for row in matrix]
             self.parameters(i, name + part, (), (t,), pieces)
+
+    def groups(self, i: int, t: int, step: Step) -> None:
+        """The digits of a norm's wide integers, which are in stacks."""
+        layer = self.net.layers[i]
+        groups = (step.channels if layer.running else step.lines)[i]
+        digits = {name: self.digits(groups, name) for name in layer.norm.wides}
+        for stack in layer.norm.stacks:
+            for m, (name, k) in enumerate(stack.digits):
+                for group, found in enumerate(digits[name]):
+                    at = (m, *self.group_index(layer, group, t))
+                    self.set(f"{i}.{stack.name}", at, found[k])
+
+    def digits(self, groups: Deviations, name: str) -> list[list[int]]:
+        """Those of a wide integer, of each group."""
+        return [groups.layer.norm.wides[name].digits(whole) for whole in groups.wides[name]]
+
+    def group_index(self, layer: Layer, group: int, t: int) -> tuple[int, ...]:
+        """Where a channel or a row is in its wide integers."""
+        if layer.running:
+            return (group, t)
+        if layer.image is None:
+            return (t, group)
+        sample, position = divmod(group, layer.image.positions)
+        return (t, sample, *divmod(position, layer.image.width))
+
+    def rounded_statistics(self, i: int, t: int, matrix) -> None:
+        """The rounding of running statistics."""
+        rounding = self.net.layers[i].norm.statistics
+        for m, row in enumerate(matrix):
+            for c, (q, _, _) in enumerate(row):
+                self.set(f"{i}.s.update", (t, m, c), q)
+            place = lambda name, row, m=m: [  # noqa: E731
+                self.set(name, (m, t, c), value) for c, value in enumerate(row)
+            ]
+            self.parts(f"{i}.s.update", rounding, row, place)
 
     def sample(self, i: int, t: int, b: int, step: Step) -> None:
         """What a layer computed of a sample."""
@@ -179,6 +233,12 @@ def indices(along: Along, size: int, at: dict[str, int]) -> list[int]:
     return list(range(1 << log(size))) if along is None else [at[along]]
 
 
+def cell_of(tensor: Tensor, index: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """What a tensor's cell is called; a slice has those of the whole."""
+    whole = tensor.whole
+    return (whole.name, (tensor.index, *index)) if whole else (tensor.name, index)
+
+
 def term_at(term: Term, at: dict[str, int], cells: Cells) -> int:
     """A term's value at a position."""
     if any(at[axis] >= bound for axis, bound in term.masks):
@@ -187,7 +247,7 @@ def term_at(term: Term, at: dict[str, int], cells: Cells) -> int:
         return term.coefficient
     pairs = zip(term.along, term.tensor.sizes)
     read = product(*(indices(along, size, at) for along, size in pairs))
-    return term.coefficient * sum(cells.get((term.tensor.name, index), 0) for index in read)
+    return term.coefficient * sum(cells.get(cell_of(term.tensor, index), 0) for index in read)
 
 
 def value(form: Form, at: dict[str, int], cells: Cells) -> int:

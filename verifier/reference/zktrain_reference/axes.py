@@ -3,7 +3,7 @@
 Steps are `t`, samples `b`, outputs `n`. Inputs are `m`; of a convolution `u`, `v` (the kernel's
 rows and columns) and `c`; of a linear layer over an image `h`, `w` and `c`. What is put out as
 an image has positions `i`, `j`, and so has an image whose values are checked one by one. The
-channels of a pool and of a depthwise convolution are `c` on both sides.
+channels of a pool, a depthwise convolution and a scale are `c` on both sides, those of a norm `n`.
 """
 
 from .geometry import Image
@@ -27,18 +27,22 @@ def positions(image: Image | None) -> Axes:
 
 
 def inputs(layer: Layer) -> Axes:
-    """The inputs, as weights have them; of a pool a window's."""
+    """The inputs, as weights have them; of a pool a window's, of a norm and a scale none."""
+    if layer.alike:
+        return ()
     if layer.image is None:
         return (("m", layer.inputs),)
     if layer.kernel:
         size = layer.kernel.size
         window = (("u", size), ("v", size))
-        return window if layer.pool or layer.depthwise else (*window, ("c", layer.image.channels))
+        return window if layer.pool or layer.apart else (*window, ("c", layer.image.channels))
     return (("h", layer.image.height), ("w", layer.image.width), ("c", layer.image.channels))
 
 
 def reads(layer: Layer) -> tuple[Along, ...]:
     """How the values that a layer reads follow its axes, going forward."""
+    if layer.alike:
+        return (unit(layer), "t", "b", *names(positions(layer.image)))
     if layer.image is None:
         return ("m", "t", "b")
     if not layer.kernel:
@@ -52,19 +56,33 @@ def reads(layer: Layer) -> tuple[Along, ...]:
 def gradients(layer: Layer) -> tuple[Along, ...]:
     """How D follows the axes of the layer's inputs, going backward."""
     if not layer.kernel:
-        return ("n", "t", "b")
+        return (unit(layer), "t", "b", *names(positions(layer.result)))
     size, image = layer.kernel.size, layer.image
     rows = Window("h", "u", image.height, size, layer.kernel, backward=True)
     columns = Window("w", "v", image.width, size, layer.kernel, backward=True)
     return ("c" if layer.pool else unit(layer), "t", "b", rows, columns)
 
 
+def groups(layer: Layer, steps: int, batch: int) -> Axes:
+    """What a norm has wide integers of: channels and steps, or steps, samples and positions."""
+    if layer.running:
+        return (("n", layer.outputs), ("t", steps))
+    return (("t", steps), ("b", batch), *positions(layer.image))
+
+
+def grouped(layer: Layer, batch: int) -> Axes:
+    """What a norm sums over."""
+    if layer.running:
+        return (("b", batch), *positions(layer.image))
+    return (("n", layer.outputs),)
+
+
 def unit(layer: Layer) -> str:
     """The axis of the outputs in products with a layer's weights."""
-    return "c" if layer.depthwise else "n"
+    return "c" if layer.apart else "n"
 
 
 def outside(layer: Layer, steps: int) -> tuple[Axes, Axes]:
     """The outer axes of products with a layer's weights, and its outputs, unless they are there."""
     step, units = ("t", steps), (unit(layer), layer.outputs)
-    return ((step, units), ()) if layer.depthwise else ((step,), (units,))
+    return ((step, units), ()) if layer.apart else ((step,), (units,))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from . import axes
-from .activations import Activations
 from .builder import HALF, Builder, on_padding, real
 from .network import PROBABILITY_BITS, Layer, Network, Taker
 from .relation import (
@@ -11,13 +10,13 @@ from .relation import (
     Domain,
     Form,
     Pointwise,
-    Preceding,
     Product,
     Relation,
     Vanishing,
     domain,
     read,
 )
+from .row_norms import RowNorms
 from .sheet import Sheet
 from .tables import SIZE, Table
 from .tensors import (
@@ -25,27 +24,40 @@ from .tensors import (
     count_tensors,
     data_tensors,
     parameter_tensors,
+    slices,
     tables_of,
     trace_tensors,
 )
 
 
-class _Training(Activations):
+class _Training(RowNorms):
     """The relation of T steps."""
 
     def layer(self, i: int) -> None:
         """All relations of one layer."""
         layer = self.network.layers[i]
-        forward = {"max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum}
+        forward = {
+            "max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum,
+            "batch_norm": self.normalize, "layer_norm": self.normalize_rows,
+            "rms_norm": self.normalize_rows,
+        }  # fmt: skip
         forward.get(layer.kind, self.forward)(i)
-        backward = {"max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean}
+        backward = {
+            "max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean,
+            "batch_norm": self.send_normalized, "layer_norm": self.send_rows,
+            "rms_norm": self.send_rows,
+        }  # fmt: skip
         for taker in layer.senders:
             backward.get(self.network.layers[taker.layer].kind, self.backward)(i, taker)
+        if layer.norm:
+            self.digits(i)
         self.values(i, layer)
-        if layer.weighted:
+        if layer.norm:
+            (self.norm_gradients if layer.running else self.row_gradients)(i)
+        elif layer.weighted:
             self.weight_gradient(i, layer)
-        if layer.bias:
-            self.bias_gradient(i, layer)
+            if layer.bias:
+                self.bias_gradient(i, layer)
 
     def values(self, i: int, layer: Layer) -> None:
         """What a layer puts out and what arrives there, value by value."""
@@ -99,8 +111,12 @@ class _Training(Activations):
         network, above = self.network, self.network.layers[taker.layer]
         outer, units = axes.outside(above, network.steps)
         inputs, rows = axes.inputs(above), (("b", network.batch),)
-        along = ("c", "t", "b", "h", "w") if above.image else ("m", "t", "b")
         right = self.weights(taker.layer, "w", "t", *axes.names(inputs), axes.unit(above))
+        if above.alike:
+            along = axes.reads(above)
+            rows += axes.positions(above.image)
+        else:
+            along = ("c", "t", "b", "h", "w") if above.image else ("m", "t", "b")
         if above.kernel:
             rows += (("h", above.image.height), ("w", above.image.width))
             units += inputs[:2]
@@ -109,65 +125,6 @@ class _Training(Activations):
         out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
         left = self.error(taker.layer, *axes.gradients(above))
         self.products.append(Product(outer, rows, inputs, units, left, right, 1, out))
-
-    def step(
-        self, i: int, layer: Layer, kind: str, block: tuple[str, ...], trace: tuple[str, ...]
-    ) -> Form:
-        """U: what eta times the gradient has to be."""
-        name = f"{i}.{kind}.update"
-        form = self.rounded(name, layer.update, self.get(name, *block), *trace)
-        rest = block[1:]
-        if self.network.mu:
-            before = self.get(name, Preceding(block[0]), *rest)
-            first = self.get(f"{i}.{kind}.state", SUMMED, *rest).where(block[0], 1)
-            form -= self.network.mu * (before + first)
-        if self.network.decay:
-            form -= self.network.decay * self.weights(i, kind, *block)
-        return form
-
-    def weight_gradient(self, i: int, layer: Layer) -> None:
-        """G = Aᵀ·D, and the update of the weights."""
-        network, inputs = self.network, axes.inputs(layer)
-        unit, (outer, units) = axes.unit(layer), axes.outside(layer, network.steps)
-        block, trace = ("t", *axes.names(inputs), unit), (*axes.names(inputs), "t", unit)
-        out, factor = self.step(i, layer, "w", block, trace), layer.eta
-        if layer.clip:
-            name = f"{i}.w.clip"
-            out, factor = self.rounded(name, layer.clip, self.get(name, *trace), *trace), 1
-        places = axes.positions(layer.result)
-        rows = (("b", network.batch), *places)
-        right = self.error(i, unit, "t", *axes.names(rows))
-        product = Product(outer, inputs, units, rows, self.input(i), right, factor, out)
-        self.products.append(product)
-        over = Domain((*inputs, ("t", network.steps), (unit, layer.outputs)))
-        self.update(i, layer, "w", over, block)
-
-    def bias_gradient(self, i: int, layer: Layer) -> None:
-        """The sum of D over the batch, and the update of the biases."""
-        block, trace = ("t", "n"), ("n", "t")
-        summed = [SUMMED] * (1 + len(axes.positions(layer.result)))
-        total = 2**layer.input_bits * self.error(i, "n", "t", *summed)
-        if layer.clip:
-            name = f"{i}.b.clip"
-            form = self.rounded(name, layer.clip, self.get(name, *trace), *trace) - total
-        else:
-            form = self.step(i, layer, "b", block, trace) - layer.eta * total
-        self.vanishing.append(Vanishing(domain(t=self.network.steps, n=layer.outputs), form))
-        self.update(i, layer, "b", domain(n=layer.outputs, t=self.network.steps), block)
-
-    def update(self, i: int, layer: Layer, kind: str, over: Domain, block: tuple[str, ...]) -> None:
-        """With clipping the update's equation; the ranges."""
-        pointwise = Pointwise(over)
-        trace = tuple(axis for axis, _ in over.axes)
-        if layer.clip:
-            clipped = self.get(f"{i}.{kind}.clip", *trace)
-            form = self.step(i, layer, kind, block, trace) - layer.eta * clipped
-            sizes = dict(over.axes)
-            self.vanishing.append(Vanishing(Domain(tuple((a, sizes[a]) for a in block)), form))
-            self.rounding(pointwise, f"{i}.{kind}.clip", layer.clip, clipped, True)
-        name = f"{i}.{kind}.update"
-        self.rounding(pointwise, name, layer.update, self.get(name, *block), True)
-        self.check(pointwise)
 
     def loss(self) -> None:
         """How the last output becomes probabilities."""
@@ -216,6 +173,8 @@ def compile_training(network: Network) -> tuple[Relation, Sheet]:
     updates = [f"update.{t}" for t in range(network.steps)]
     padding = sheet.place_blocks(updates, parameter_tensors(network, "update"), "update.padding")
     sheet.place("trace", trace_tensors(network) + count_tensors(tables))
+    for digit in slices(network):
+        sheet.slice(*digit)
     builder = _Training(network, sheet, tables)
     for i in range(len(network.layers)):
         builder.layer(i)

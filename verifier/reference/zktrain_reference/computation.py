@@ -280,12 +280,11 @@ def names_of(over: Domain, point: list[Coordinate]) -> dict[str, tuple[Coordinat
 
 
 def masks_of(term: Term, names: dict[str, tuple[Coordinate, ...]]) -> tuple[Factor, ...]:
-    """The masks of a term: that a step is the first has a bound of one."""
-    found = []
-    for axis, bound in term.masks:
-        first = bound == 1 and axis == "t"
-        found.append((MASK_FIRST, 0, names[axis]) if first else (BELOW, bound, names[axis]))
-    return tuple(found)
+    """The masks of a term: that an index is the first has a bound of one."""
+    return tuple(
+        (MASK_FIRST, 0, names[axis]) if bound == 1 else (BELOW, bound, names[axis])
+        for axis, bound in term.masks
+    )
 
 
 def factors_of(term: Term, over: Domain, point: list[Coordinate]) -> tuple[Factor, ...]:

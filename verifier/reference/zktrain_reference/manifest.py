@@ -7,7 +7,7 @@ from typing import Any
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
-from .schema import LAYERS, VERSIONS, encoded, read
+from .schema import LAYERS, NORM, VERSIONS, encoded, read
 from .shape import MOST, MOST_TAKERS, Shape, Values, shaped, slope, summed
 
 
@@ -139,6 +139,10 @@ class Manifest:
             size = training[field]
             within(f"training.{field}", 1, most, size)
             require(size & (size - 1) == 0, f"training.{field}: {size} is no power of two")
+        for shape in self.layers:
+            if shape.kind == NORM:
+                numbers = training["batch"] * (shape.image.positions if shape.image else 1)
+                within("training.batch (numbers of a channel)", 2, MOST, numbers)
         within("training.max_steps", training["steps_per_proof"], 65536, training["max_steps"])
 
     def _columns(self) -> None:

@@ -5,7 +5,18 @@ import math
 
 from .curve import Point
 from .errors import Rejected, require
+from .network import Layer
 from .training import Key
+
+
+def tensors_of(layer: Layer) -> list[tuple[str, str, list[int]]]:
+    """The tensors of a layer's parameters in a file: name, what the sheet calls it, shape."""
+    units = [layer.outputs]
+    if layer.running:
+        statistics = [("running_mean", "s", units), ("running_deviation", "s", units)]
+        return [("weight", "w", units), ("bias", "b", units), *statistics]
+    inputs = [] if layer.alike else [layer.inputs]
+    return [("weight", "w", [*inputs, *units])] + [("bias", "b", units)] * layer.bias
 
 
 def read_parameters(key: Key, data: bytes) -> dict[str, list[int]]:
@@ -27,9 +38,7 @@ def read_parameters(key: Key, data: bytes) -> dict[str, list[int]]:
     for i, layer in enumerate(key.network.layers):
         if not layer.weighted:
             continue
-        wanted = [("weight", "w", [layer.inputs, layer.outputs])]
-        wanted += [("bias", "b", [layer.outputs])] * layer.bias
-        for name, short, shape in wanted:
+        for name, short, shape in tensors_of(layer):
             tensor = tensors.pop(f"layers.{i}.{name}", None)
             require(tensor is not None, f"layers.{i}.{name} is missing")
             dtype, got, start, end = tensor
@@ -37,7 +46,8 @@ def read_parameters(key: Key, data: bytes) -> dict[str, list[int]]:
             fits = dtype == "I32" and got == shape and end - start == size and end <= len(body)
             require(fits, f"layers.{i}.{name} is not {shape} of I32")
             cells = (body[k : k + 4] for k in range(start, end, 4))
-            found[f"{i}.{short}.before"] = [int.from_bytes(c, "little", signed=True) for c in cells]
+            values = [int.from_bytes(c, "little", signed=True) for c in cells]
+            found.setdefault(f"{i}.{short}.before", []).extend(values)
     require(not tensors, "the model has tensors that the network does not have")
     bound = 2 ** key.manifest["quantization"]["weight_init_bits"]
     for name, values in found.items():

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import require
+from .errors import require, within
 from .geometry import Image, Kernel
 from .manifest import Manifest
+from .norm import FINER, SUM_BITS, Bounds, Norm, normed
+from .rounding import EXACT, SHORT_HIGH, SHORT_LOW, Rounding, exact
+from .row_norm import LEAST_BITS, MOST_BITS, RowBounds, row_normed
 from .scaling import accurate, scaled
-from .schema import POOLS, SMOOTH, WEIGHTED
+from .schema import NORM, NORMS, PARAMETRIC, POOLS, SCALE, SMOOTH
 from .shape import SLOPE_BITS, Shape
 
-SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
 PROBABILITY_BITS = 14
 UPDATE_SHIFT = 16
 # Fractional bits of what a mean is multiplied with.
@@ -22,48 +24,6 @@ DERIVATIVE_BITS = 14
 STEEPEST = {"gelu": 18496, "silu": 18020}
 # Fractional bits and largest magnitude of a layer's values, or of its D.
 _Sized = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """X divided by 2^shift, rounded half up, saturated; `least ≤ X ≤ most`."""
-
-    shift: int
-    low: int
-    high: int
-    least: int
-    most: int
-
-    def nearest(self, x: int) -> int:
-        """The quotient before it saturates."""
-        return x if self.shift == 0 else (x + (1 << self.shift - 1)) >> self.shift
-
-    @property
-    def high_bits(self) -> int:
-        """Bits of the largest excess above."""
-        return max(0, self.nearest(self.most) - self.high).bit_length()
-
-    @property
-    def low_bits(self) -> int:
-        """Bits of the largest excess below."""
-        return max(0, self.low - self.nearest(self.least)).bit_length()
-
-    def check(self, field: str) -> "Rounding":
-        """Rejects what the static bounds exclude."""
-        require(0 <= self.shift <= 32, f"{field}: a shift of {self.shift} bits")
-        widest = max(self.most, -self.least).bit_length()
-        require(widest <= 62, f"{field}: a wide value of {widest} bits")
-        require(max(self.high_bits, self.low_bits) <= 48, f"{field}: an excess of too many bits")
-        return self
-
-
-# Nothing is divided and nothing saturates.
-EXACT = Rounding(0, SHORT_LOW, SHORT_HIGH, SHORT_LOW, SHORT_HIGH)
-
-
-def exact(most: int) -> Rounding:
-    """Of what is not larger: nothing is divided, and nothing saturates."""
-    return EXACT if most <= -SHORT_LOW else Rounding(0, -most, most, -most, most)
 
 
 @dataclass(frozen=True)
@@ -80,9 +40,10 @@ class Taker:
 @dataclass(frozen=True)
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
-    is an image. Pools and sums have no parameters, so nothing that updates them. `source` and, of
-    a sum, `second` are the layers whose values are taken (`None` for the inputs), and `takers`
-    those who take the values of this one, in order."""
+    is an image. Pools, sums and norms of rows have no parameters, so nothing that updates them. A
+    scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta.
+    `source` and, of a sum, `second` are the layers whose values are taken (`None` for the inputs),
+    and `takers` those who take the values of this one, in order."""
 
     kind: str
     inputs: int
@@ -108,6 +69,7 @@ class Layer:
     # Of a leaky ReLU: what a negative value is multiplied with, and the rounding of the values.
     slope: int | None
     a: Rounding | None
+    norm: Norm | None
 
     @property
     def senders(self) -> tuple[Taker, ...]:
@@ -122,7 +84,7 @@ class Layer:
     @property
     def weighted(self) -> bool:
         """Whether it has parameters."""
-        return self.kind in WEIGHTED
+        return self.kind in PARAMETRIC
 
     @property
     def sum(self) -> bool:
@@ -135,9 +97,19 @@ class Layer:
         return self.kind in POOLS
 
     @property
-    def depthwise(self) -> bool:
-        """Whether it is a convolution whose channels do not meet."""
-        return self.kind == "depthwise_conv2d"
+    def apart(self) -> bool:
+        """Whether it multiplies with weights, and its channels do not meet."""
+        return self.kind in ("depthwise_conv2d", SCALE)
+
+    @property
+    def alike(self) -> bool:
+        """Whether it puts out as many numbers as it takes, each from one and what is of a group."""
+        return self.norm is not None or self.kind == SCALE
+
+    @property
+    def running(self) -> bool:
+        """Whether it is a batch norm, which has running statistics."""
+        return self.kind == NORM
 
     @property
     def largest(self) -> bool:
@@ -146,8 +118,8 @@ class Layer:
 
     @property
     def parameters(self) -> int:
-        """Rows of its parameters: weights of each input, and the bias."""
-        return self.inputs + self.bias if self.weighted else 0
+        """Rows of its parameters: weights of each input, the bias, running statistics."""
+        return self.inputs + self.bias + 2 * self.running if self.weighted else 0
 
     @property
     def mean(self) -> int:
@@ -265,8 +237,9 @@ class _Derivation:
         z = self.forward(field, shape, scales["z_frac"], *taken)
         takers = self.takers(field, i, scales["grad_frac"])
         d = self.gradient(field, shape, scales, values[i][0], takers, i)
-        if shape.kind in WEIGHTED:
-            clip, update = self.update(field, shape, scales, a_in, *self.errors[i])
+        norm = self.norm(field, shape, scales["z_frac"], a_in, self.errors[i][1])
+        if shape.kind in PARAMETRIC:
+            clip, update = self.update(field, scales, *self.sums(shape, a_in, self.errors[i]))
         else:
             clip, update = self.no_update(field, scales), None
         return Layer(
@@ -274,8 +247,39 @@ class _Derivation:
             a_in[0], scales["z_frac"], values[i][0], scales["eta"], z, takers, d, clip, update,
             shape.image, shape.kernel, shape.result, shape.source, shape.second,
             factors(taken) if shape.kind == "add" else None, shape.slope,
-            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None,
+            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None, norm,
         )  # fmt: skip
+
+    def rows(self, shape: Shape) -> int:
+        """Samples, times positions of what is put out."""
+        return self.training["batch"] * (shape.result.positions if shape.result else 1)
+
+    def norm(
+        self, field: str, shape: Shape, frac: int, a_in: _Sized, error: int
+    ) -> Norm | None:
+        """What a norm has beside the scales of others."""
+        if shape.kind not in NORMS:
+            return None
+        bounds = self.norm_bounds(field, shape, frac, a_in)
+        return normed(field, bounds, error) if shape.kind == NORM else row_normed(bounds, error)
+
+    def bounds(self, shape: Shape, a_in: _Sized) -> Bounds:
+        """Of a batch norm."""
+        least = a_in[0] + FINER
+        require(
+            self.scales["weight_init_bits"] > least,
+            f"quantization.weight_init_bits: running statistics need more than {least}",
+        )
+        return Bounds(self.rows(shape), *a_in, self.scales["weight_frac"], self.weight_bits)
+
+    def norm_bounds(
+        self, field: str, shape: Shape, frac: int, a_in: _Sized
+    ) -> Bounds | RowBounds:
+        """Of a norm."""
+        if shape.kind == NORM:
+            return self.bounds(shape, a_in)
+        within(f"{field}.z_frac", LEAST_BITS, MOST_BITS, frac)
+        return RowBounds(shape.inputs, *a_in, frac, shape.kind == "layer_norm")
 
     def forward(self, field: str, shape: Shape, frac: int, *taken: _Sized) -> Rounding:
         """The rounding of z."""
@@ -283,7 +287,10 @@ class _Derivation:
         if shape.kind == "max_pool2d":
             require(frac == in_bits, f"{field}.z_frac: the largest has the {in_bits} bits it had")
             return EXACT
-        if shape.kind == "add":
+        if shape.kind in NORMS:
+            bounds = self.norm_bounds(field, shape, frac, taken[0])
+            most, shift = bounds.wide, bounds.bits_of_z - frac
+        elif shape.kind == "add":
             most = sum(factor * size for factor, (_, size) in zip(factors(taken), taken))
             shift = max(bits for bits, _ in taken) - frac
         elif shape.kind == "avg_pool2d":
@@ -316,27 +323,33 @@ class _Derivation:
         if layer.largest:
             require(frac == bits, f"{field}.grad_frac: before a max_pool2d {bits}")
             return exact(most)
-        if layer.pool:
+        if layer.norm:
+            bounds = layer.norm.bounds
+            most, shift = bounds.sent(most), bounds.bits_of_sent + bits - frac
+        elif layer.pool:
             most, shift = layer.mean * most, bits + MEAN_BITS - frac
         else:
             overlap = layer.kernel.overlap if layer.kernel else 1
-            met = 1 if layer.depthwise else layer.outputs
+            met = 1 if layer.apart else layer.outputs
             most = met * overlap * most << self.weight_bits
             shift = bits + self.scales["weight_frac"] - frac
         return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.grad_frac")
 
     def no_update(self, field: str, scales) -> None:
         """That nothing is said of an update."""
-        require(scales["eta"] == 0, f"{field}.eta: of a pool or a sum it is zero")
+        require(scales["eta"] == 0, f"{field}.eta: of a layer without parameters it is zero")
         for name in ("clip_frac", "clip_bound"):
-            require(scales[name] is None, f"{field}.{name}: a pool or a sum has none")
+            require(scales[name] is None, f"{field}.{name}: a layer without parameters has none")
 
-    def update(self, field, shape, scales, a_in, d_bits, d_most):
+    def sums(self, shape: Shape, a_in: _Sized, error: _Sized) -> _Sized:
+        """Fractional bits and largest magnitude of gradients, summed over the batch."""
+        if shape.kind == NORM:
+            return SUM_BITS + error[0], self.bounds(shape, a_in).gain(error[1])
+        largest = max(a_in[1], 2 ** a_in[0])
+        return a_in[0] + error[0], self.rows(shape) * largest * error[1]
+
+    def update(self, field: str, scales, sum_bits: int, sum_most: int):
         """The roundings of the gradient's sum, with clipping, and of the update."""
-        in_bits, in_most = a_in
-        sum_bits = in_bits + d_bits
-        rows = self.training["batch"] * (shape.result.positions if shape.result else 1)
-        sum_most = rows * max(in_most, 2**in_bits) * d_most
         clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
         eta = scales["eta"]
         rate = self.optimizer["learning_rate"] / float(self.training["batch"])

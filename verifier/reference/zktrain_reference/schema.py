@@ -8,13 +8,21 @@ from .errors import require
 LOSSES = ("softmax-cross-entropy", "logistic", "mse")
 KINDS = (
     "linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d", "add",
-    "depthwise_conv2d", "leaky_relu", "gelu", "silu",
+    "depthwise_conv2d", "leaky_relu", "gelu", "silu", "batch_norm", "layer_norm", "rms_norm",
+    "scale",
 )  # fmt: skip
-# Layers that have weights, and those that have none; others are activations.
+# Layers that multiply with weights, others that have parameters, and those that have none; what
+# else there is are activations.
 CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
-WEIGHTED = ("linear", *CONVOLUTIONS)
+SCALE = "scale"
+WEIGHTED = ("linear", *CONVOLUTIONS, SCALE)
+NORM = "batch_norm"
+PARAMETRIC = (*WEIGHTED, NORM)
 POOLS = ("max_pool2d", "avg_pool2d")
-LAYERS = (*WEIGHTED, *POOLS, "add")
+# Norms of the numbers of a sample, or of each of its positions.
+ROW_NORMS = ("layer_norm", "rms_norm")
+NORMS = (NORM, *ROW_NORMS)
+LAYERS = (*PARAMETRIC, *POOLS, *ROW_NORMS, "add")
 # Activations that are looked up: those whose derivative follows from the value, which has
 # fractional bits of its own, and those whose derivative is looked up too.
 SMOOTH = ("sigmoid", "tanh")

@@ -5,7 +5,7 @@ from typing import Any
 
 from .errors import require, within
 from .geometry import Image, Kernel
-from .schema import CONVOLUTIONS, POOLS, SLOPE, default_stride
+from .schema import NORM, POOLS, SCALE, SLOPE, default_stride
 from .scaling import accurate, scaled
 
 # Numbers that a layer reads or puts out.
@@ -14,6 +14,11 @@ MOST = 65536
 MOST_TAKERS = 8
 # Fractional bits of a leaky ReLU's slope.
 SLOPE_BITS = 16
+# What layers are called that take no kernel and put out what they take.
+CALLED = {
+    NORM: "a batch norm", "layer_norm": "a layer norm", "rms_norm": "an RMS norm",
+    SCALE: "a scale", "add": "a sum",
+}  # fmt: skip
 # How many numbers there are, and their image if they are one.
 Values = tuple[int, Image | None]
 
@@ -22,9 +27,10 @@ Values = tuple[int, Image | None]
 class Shape:
     """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
     many inputs as a patch has numbers, of one channel if it is depthwise; so does a pool, one for
-    each number of a window. `slope` is that of a leaky ReLU, times 2^16. `image` is what is read,
-    if that is one. `source` is the number of the layer whose values are taken, `None`
-    for the inputs, and `second` of a sum that of the other one."""
+    each number of a window. A scale has one input, and so has a batch norm, whose weight is gamma;
+    its bias is beta. A norm of rows has as many as a row has numbers. `slope` is that of a leaky
+    ReLU, times 2^16. `image` is what is read, if that is one. `source` is the number of the layer
+    whose values are taken, `None` for the inputs, and `second` of a sum that of the other one."""
 
     kind: str
     inputs: int
@@ -44,8 +50,8 @@ class Shape:
 
     @property
     def result(self) -> Image | None:
-        """What a convolution, a pool or a sum of images puts out."""
-        if self.kind == "add":
+        """What a convolution, a pool, a norm, a scale or a sum of images puts out."""
+        if self.kind in CALLED:
             return self.image
         return self.kernel.over(self.image, self.outputs) if self.kernel else None
 
@@ -60,6 +66,8 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     kind = layer["kind"]
     if kind in POOLS:
         return _pool(field, layer, image)
+    if kind in CALLED:
+        return _alike(field, layer, width, image)
     outputs, bias = layer["out"], layer["bias"] is not False
     if kind == "depthwise_conv2d":
         require(outputs is None, f"{field}.out: a depthwise convolution has as many as it takes")
@@ -74,10 +82,28 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     return Shape(kind, width, outputs, bias, None, image)
 
 
+def _bare(field: str, layer: dict[str, Any], *names: str) -> None:
+    """That some fields are not said."""
+    for name in names:
+        require(layer[name] is None, f"{field}.{name}: {CALLED[layer['kind']]} has none")
+
+
+def _alike(field: str, layer: dict[str, Any], width: int, image: Image | None) -> Shape:
+    """A norm or a scale, which puts out as many numbers as it takes."""
+    kind, units = layer["kind"], image.channels if image else width
+    _bare(field, layer, "out", "kernel", "stride", "padding")
+    if kind == SCALE:
+        return Shape(kind, 1, units, layer["bias"] is not False, None, image)
+    _bare(field, layer, "bias")
+    if kind == NORM:
+        return Shape(kind, 1, units, True, None, image)
+    within(f"{field} (numbers of a row)", 2, MOST, units)
+    return Shape(kind, units, units, False, None, image)
+
+
 def summed(field: str, layer: dict[str, Any], one: Values, other: Values) -> Shape:
     """A sum of the values of two layers."""
-    for name in ("out", "bias", "kernel", "stride", "padding"):
-        require(layer[name] is None, f"{field}.{name}: a sum has none")
+    _bare(field, layer, "out", "bias", "kernel", "stride", "padding")
     require(one[0] == other[0], f"{field}.with: {other[0]} numbers, and {one[0]} to be added to")
     require(one[1] == other[1], f"{field}.with: an image of other sides, or one of them is none")
     width, image = one

@@ -16,12 +16,15 @@ MOST_ROWS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A cube of cells: a base, and for each dimension its size and lowest address bit."""
+    """A cube of cells: a base, and for each dimension its size and lowest address bit. A slice has
+    the cells of a whole at an index of its first dimension."""
 
     name: str
     base: int
     sizes: tuple[int, ...]
     bits: tuple[int, ...]
+    whole: "Tensor | None" = None
+    index: int = 0
 
     def own_bits(self) -> set[int]:
         """Address bits that its dimensions cover."""
@@ -96,6 +99,12 @@ class Sheet:
             self._add(Tensor(tensor.name, tensor.base, tensor.sizes, tensor.dimension_bits()))
             rows |= self._rows(tensor, 0)
         self._groups.append((group, rows))
+
+    def slice(self, name: str, whole: str, index: int) -> None:
+        """Another name for a tensor's cells at an index of its first dimension."""
+        of = self.tensors[whole]
+        base = of.base + (index << of.bits[0])
+        self._add(Tensor(name, base, of.sizes[1:], of.bits[1:], of, index))
 
     def place_blocks(
         self, groups: list[str], wanted: Wanted, padding: str | None = None

@@ -2,8 +2,9 @@
 
 A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
 parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
-the bias' row if there is one; a column for each output. A pool's and a sum's has no rows. Of a
-depthwise convolution a column is a channel's kernel, and a row a place of the kernel.
+the bias' row if there is one; a column for each output. Those of pools, sums and norms of rows have
+no rows. Of a depthwise convolution a column is a channel's kernel, and a row a place of the kernel;
+a scale's has one place. A batch norm has four rows: gamma, beta, the running means and deviations.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import cycle, product
 
+from .channels import Channels
+from .lines import Lines
 from .network import PROBABILITY_BITS, Layer, Network, Rounding, Taker
+from .norm import MOVE
 from .schema import LOOKED_UP
 from .shape import SLOPE_BITS
 from .tables import Table
@@ -51,8 +55,10 @@ def places(layer: Layer) -> list[list[int | None]]:
 
 @cache
 def windows(layer: Layer) -> list[list[int | None]]:
-    """Of each number that a pool or a depthwise convolution puts out, which numbers of its channel
-    it reads; none outside of the image."""
+    """Of each number that a pool, a depthwise convolution or a scale puts out, which numbers of its
+    channel it reads; none outside of the image."""
+    if layer.kernel is None:
+        return [[m] for m in range(layer.image.numbers if layer.image else layer.outputs)]
     channels = layer.image.channels
     return [place[c::channels] for place in places(layer) for c in range(channels)]
 
@@ -87,6 +93,9 @@ class Step:
     trace: dict[str, list] = field(default_factory=dict)
     # D of each layer, sample by sample.
     errors: dict[int, Matrix] = field(default_factory=dict)
+    # Of each batch norm its channels, and of each norm of rows these.
+    channels: dict[int, Channels] = field(default_factory=dict)
+    lines: dict[int, Lines] = field(default_factory=dict)
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """From a batch's rows to the next parameters."""
@@ -95,6 +104,10 @@ class Step:
         values: dict[int | None, Matrix] = {None: inputs}
         for i, layer in enumerate(self.network.layers):
             taken = [values[k] for k in layer.taken]
+            if layer.running:
+                self.channels[i] = self.measure(i, *taken)
+            elif layer.norm:
+                self.lines[i] = self.measure_rows(i, *taken)
             values[i] = [self.forward(i, *rows) for rows in zip(*taken)]
         self.errors = {i: [self.loss(z, y) for z, y in zip(values[i], labels)]}
         updates = []
@@ -115,6 +128,14 @@ class Step:
     def note(self, name: str, value) -> None:
         """What is not rounded, of the next sample."""
         self.trace.setdefault(name, []).append(value)
+
+    def measure(self, i: int, rows: Matrix) -> Channels:
+        """The channels of a batch norm."""
+        return Channels(self.network.layers[i], self.weights[i][0], rows)
+
+    def measure_rows(self, i: int, rows: Matrix) -> Lines:
+        """The rows of a norm of rows."""
+        return Lines(self.network.layers[i], rows)
 
     def forward(self, i: int, *rows: Row) -> Row:
         """A of one sample, from what is taken."""
@@ -147,6 +168,10 @@ class Step:
     def wide(self, i: int, row: Row, *other: Row) -> Row:
         """X of one sample."""
         layer, weights = self.network.layers[i], self.weights[i]
+        if layer.running:
+            return self.channels[i].normalized(row, weights[1])
+        if layer.norm:
+            return self.lines[i].normalized(len(self.trace.get(f"{i}.z", [])), row)
         if layer.sum:
             pairs = zip(row, *other)
             return [sum(f * x for f, x in zip(layer.factors, pair)) for pair in pairs]
@@ -156,7 +181,7 @@ class Step:
             return [row[m] for m in chosen]
         if layer.pool:
             return [layer.mean * sum(row[m] for m in window) for window in windows(layer)]
-        if layer.depthwise:
+        if layer.apart:
             reads = zip(reads_of(layer, row), kernels(layer, weights))
             return [sum(x * w for x, w in zip(read, kernel)) for read, kernel in reads]
         return [x for patch in patches(layer, row) for x in times(patch, weights)]
@@ -206,12 +231,16 @@ class Step:
     def sends(self, i: int, error: Row, sample: int) -> Iterator[tuple[int, int]]:
         """What layer i sends back, number by number."""
         layer = self.network.layers[i]
-        if layer.largest:
+        if layer.running:
+            yield from enumerate(self.channels[i].sent(sample, error))
+        elif layer.norm:
+            yield from enumerate(self.lines[i].sent(sample, self.put_out(i)[sample], error))
+        elif layer.largest:
             yield from zip(self.trace[f"{i}.chosen"][sample], error)
         elif layer.pool:
             for window, x in zip(windows(layer), error):
                 yield from ((m, layer.mean * x) for m in window)
-        elif layer.depthwise:
+        elif layer.apart:
             for window, x, kernel in zip(windows(layer), error, kernels(layer, self.weights[i])):
                 yield from ((m, x * w) for m, w in zip(window, kernel) if m is not None)
         else:
@@ -220,6 +249,10 @@ class Step:
                 for m, weights in zip(place, self.weights[i]):
                     if m is not None:
                         yield m, sum(x * w for x, w in zip(d, weights))
+
+    def put_out(self, i: int) -> Matrix:
+        """z of layer i, sample by sample."""
+        return [[q for q, _, _ in row] for row in self.trace[f"{i}.z"]]
 
     def derivative(self, i: int, g: Row, sample: int) -> Row:
         """g through the activation of a layer."""
@@ -244,11 +277,11 @@ class Step:
     def update(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
         """δ of a layer's parameters."""
         network, layer = self.network, self.network.layers[i]
+        if i in self.lines:
+            self.lines[i].correlate(self.put_out(i), errors)
         if not layer.weighted:
             return []
-        gradient = [[0] * layer.outputs for _ in self.weights[i]]
-        for row, error in zip(read, errors):
-            (gather_apart if layer.depthwise else gather)(gradient, layer, row, error)
+        gradient = self.gradient(i, read, errors)
         if layer.clip:
             gradient = [self.round(f"{i}.clip", row, layer.clip) for row in gradient]
         updates = []
@@ -256,7 +289,25 @@ class Step:
             columns = zip(before, g, weights)
             wide = [network.mu * d + layer.eta * x + network.decay * w for d, x, w in columns]
             updates.append(self.round(f"{i}.update", wide, layer.update))
-        return updates
+        return updates + (self.statistics(i) if layer.running else [])
+
+    def gradient(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
+        """The gradient of a layer's parameters, summed over the batch."""
+        layer = self.network.layers[i]
+        if layer.running:
+            return self.channels[i].gradients(errors)
+        gradient = [[0] * layer.outputs for _ in self.weights[i]]
+        for row, error in zip(read, errors):
+            (gather_apart if layer.apart else gather)(gradient, layer, row, error)
+        return gradient
+
+    def statistics(self, i: int) -> Matrix:
+        """δ of a batch norm's running means and deviations."""
+        layer, channels = self.network.layers[i], self.channels[i]
+        found = channels.quotient("mean"), channels.quotient("deviation")
+        pairs = [zip(row, now) for row, now in zip(self.weights[i][2:], found)]
+        wide = [[MOVE * (s - x) for s, x in pair] for pair in pairs]
+        return [self.round(f"{i}.statistics", row, layer.norm.statistics) for row in wide]
 
 
 def gather(gradient: Matrix, layer: Layer, row: Row, error: Row) -> None:

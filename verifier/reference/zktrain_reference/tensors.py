@@ -6,6 +6,7 @@ from .network import DERIVATIVE_BITS, PROBABILITY_BITS, Layer, Network, Rounding
 from .schema import LOOKED_UP, SMOOTH
 from .sheet import Wanted
 from .tables import Table, range_table
+from .wide import Wide
 
 SHORT, LESS = range_table(16), range_table(15)
 # Tensors of an activation beside its values, ahead of what is rounded on the way back.
@@ -67,7 +68,7 @@ def data_tensors(network: Network) -> Wanted:
 
 
 def parameter_tensors(network: Network, suffix: str) -> Wanted:
-    """Weights and biases."""
+    """Weights, biases, and the running statistics of batch norms."""
     found: Wanted = []
     for i, layer in enumerate(network.layers):
         if not layer.weighted:
@@ -76,7 +77,29 @@ def parameter_tensors(network: Network, suffix: str) -> Wanted:
         found.append((f"{i}.w.{suffix}", (*inputs, layer.outputs)))
         if layer.bias:
             found.append((f"{i}.b.{suffix}", (layer.outputs,)))
+        if layer.running:
+            found.append((f"{i}.s.{suffix}", (2, layer.outputs)))
     return found
+
+
+def digit_names(i: int, wide: Wide) -> list[str]:
+    """The digits of a wide integer of layer i, the lowest first."""
+    return [digit_name(i, wide.name, k) for k in range(len(wide.radices))]
+
+
+def digit_name(i: int, wide: str, k: int) -> str:
+    """A digit of a wide integer, which is a slice of a stack."""
+    return f"{i}.{wide}.d{k}"
+
+
+def slices(network: Network) -> list[tuple[str, str, int]]:
+    """Digits: their names, those of their stacks, and where they are in these."""
+    return [
+        (digit_name(i, *digit), f"{i}.{stack.name}", k)
+        for i, layer in enumerate(network.layers)
+        for stack in (layer.norm.stacks if layer.norm else ())
+        for k, digit in enumerate(stack.digits)
+    ]
 
 
 def gradients(layer: Layer) -> list[tuple[str, Rounding]]:
@@ -100,6 +123,9 @@ def trace_tensors(network: Network) -> Wanted:
     steps, batch = network.steps, network.batch
     for i, layer in enumerate(network.layers):
         units = _values(network, layer.outputs, layer.result)
+        for stack in layer.norm.stacks if layer.norm else ():
+            groups = axes.sizes(axes.groups(layer, steps, batch))
+            add((len(stack.digits), *groups), f"{i}.{stack.name}")
         add(units, f"{i}.z", *part_names(f"{i}.z", layer.z))
         if layer.largest:
             size = layer.kernel.size
@@ -114,12 +140,15 @@ def trace_tensors(network: Network) -> Wanted:
             add(units, f"{i}.{name}", *part_names(f"{i}.{name}", rounding))
         if not layer.weighted:
             continue
-        inputs = axes.sizes(axes.inputs(layer))
-        kinds = [("w", (*inputs, steps, layer.outputs)), ("b", (layer.outputs, steps))]
+        inputs, of_bias = axes.sizes(axes.inputs(layer)), (layer.outputs, steps)
+        of_weight = of_bias if layer.running else (*inputs, steps, layer.outputs)
+        kinds = [("w", of_weight), ("b", of_bias)]
         for kind, sizes in kinds[: 1 + layer.bias]:
             add(sizes, *part_names(f"{i}.{kind}.update", layer.update))
             if layer.clip:
                 add(sizes, f"{i}.{kind}.clip", *part_names(f"{i}.{kind}.clip", layer.clip))
+        if layer.running:
+            add((2, steps, layer.outputs), *part_names(f"{i}.s.update", layer.norm.statistics))
     rows, outputs = (steps, batch), (network.outputs, steps, batch)
     if network.loss == "softmax-cross-entropy":
         for name in ("max", "at_max", "e", "sum", "p", "r"):
