@@ -102,7 +102,7 @@ pub struct Args {
     /// Steps that one proof covers, a power of two; 1 without it.
     #[arg(long, value_name = "T")]
     pub steps_per_proof: Option<usize>,
-    /// Steps that a chain of proofs may have; 8192 without it, 5625 of the presets lenet and resnet.
+    /// Steps that a chain of proofs may have; 8192 without it, 7500 of the preset lenet and 5625 of resnet.
     #[arg(long)]
     pub max_steps: Option<usize>,
     /// Learning rate, 0.0625 without it; powers of two need the fewest bits.

@@ -54,8 +54,8 @@ pub fn presets() -> Vec<Preset> {
             runs: 1,
         },
         // Of 60,000 images, in batches of 32: 1,875 steps an epoch.
-        over_images("lenet", 0.015625, 3),
-        over_images("resnet", 0.015625, 3),
+        over_images("lenet", (0.0625, 0.0), 4),
+        over_images("resnet", (0.015625, 0.9), 3),
     ]
     .into_iter()
     .map(|mut preset| {
@@ -70,13 +70,13 @@ pub fn preset(name: &str) -> Option<Preset> {
     presets().into_iter().find(|preset| preset.name == name)
 }
 
-/// A network that has a name, on MNIST, with a momentum of 0.9. A chain is as long as the epochs: what parameters may
+/// A network that has a name, on MNIST, with a learning rate and a momentum. A chain is as long as the epochs: what parameters may
 /// come to in it is what a batch norm's integers have to leave room for.
-fn over_images(name: &'static str, learning_rate: f64, epochs: usize) -> Preset {
+fn over_images(name: &'static str, (rate, momentum): (f64, f64), epochs: usize) -> Preset {
     let network = architecture(name);
     let (images, hidden) = network.map(|network| (network.images, network.hidden)).unzip();
     let scaling = Scaling::Uniform { offset: 0.0, scale: 1.0 / 255.0 };
-    let options = options("label", 0, learning_rate, 0.9, scaling);
+    let options = options("label", 0, rate, momentum, scaling);
     let training = Training { max_steps: epochs * 1875, ..options.training };
     let hidden = hidden.unwrap_or_default();
     let options = DraftOptions { images, hidden, training, ..options };

@@ -47,7 +47,7 @@ const NOTES: [(&str, &str); 2] = [
     (
         "lenet",
         "- `lenet`: LeNet-5 with ReLU and pools of the largest, 61,706 parameters, on all 60,000 images; learning rate \
-         1/64, momentum 0.9, batches of 32.",
+         1/16, batches of 32.",
     ),
     (
         "resnet",
