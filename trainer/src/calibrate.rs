@@ -416,7 +416,7 @@ impl Choice<'_> {
             let (more, fewer) = match shape.kind {
                 LayerKind::MaxPool2d => (0, 0),
                 LayerKind::Add => (1, 0),
-                LayerKind::AvgPool2d => (MAX_GRADIENT_FRAC, MAX_SHIFT - 16),
+                LayerKind::AvgPool2d => (16, MAX_SHIFT - 16),
                 LayerKind::BatchNorm | LayerKind::LayerNorm | LayerKind::RmsNorm => {
                     let inverse = match shape.kind {
                         LayerKind::BatchNorm => SCALE_FRAC,
@@ -425,7 +425,8 @@ impl Choice<'_> {
                     let own = (inverse + SENT_FRAC).saturating_sub(values[p].a_in);
                     (own.saturating_sub(MIN_NORM_SHIFT), MAX_SHIFT.saturating_sub(own))
                 }
-                _ => (MAX_GRADIENT_FRAC, MAX_SHIFT.saturating_sub(weight_frac)),
+                // A rounding takes bits away and adds none.
+                _ => (weight_frac, MAX_SHIFT.saturating_sub(weight_frac)),
             };
             for l in shape.from.into_iter().chain(shape.with) {
                 let passed = bits[p] + gain(&shape);
