@@ -77,7 +77,7 @@ pub struct AccuracyArgs {
     /// Folder of MNIST's four gzipped IDX files; MNIST is left out without it.
     #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
     pub mnist: Option<PathBuf>,
-    /// Also train convolutional networks on MNIST, which takes a quarter of an hour on one idle core.
+    /// Also train convolutional networks on MNIST, which takes much longer than all the rest.
     #[arg(long, requires = "mnist")]
     pub convolutions: bool,
     /// The page to write.

@@ -9,7 +9,7 @@ const HEAD: &str = "# Accuracy: integers against double precision\n\n\
     hyper-parameters, initial parameters and order of batches. A quarter of the rows is held \
     out by a fixed seed; MNIST has its own test set. Small datasets are averaged over several \
     runs, each with its own split and initial parameters. Regenerate with `zktrain bench accuracy`, \
-    and with `--mnist DIR --convolutions` for all of it.\n\n\
+    with `--mnist DIR` for MNIST, and with `--convolutions` for convolutional networks too.\n\n\
     | data | shape | runs | epochs | steps | held out | integers | double precision | difference | saturated |\n\
     |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
 
