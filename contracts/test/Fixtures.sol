@@ -62,7 +62,7 @@ abstract contract Fixtures is Test {
         fixture.parameters = number(fixture.key, 48);
         fixture.state = number(fixture.key, 52);
         fixture.steps = number(fixture.key, 64);
-        fixture.ownRows = fixture.parameters * fixture.steps + number(fixture.key, 68);
+        fixture.ownRows = number(fixture.key, 60) * fixture.steps + number(fixture.key, 68);
     }
 
     /// @notice Reads a fixture and registers its key.

@@ -69,7 +69,6 @@ contract RegistrationTest is Fixtures {
         _refuse(_with(key, ROW_LOG, 29), field);
         _refuse(_with(key, ADDRESS_LOG, number(key, ROW_LOG) - 1), field);
         _refuse(_with(key, ADDRESS_LOG, number(key, ROW_LOG) + 13), field);
-        _refuse(_with(key, UPDATE, 0), field);
         bytes4 length = ITrainingVerifier.KeyLength.selector;
         _refuse(_with(key, TABLES, type(uint32).max), length);
         _refuse(_with(key, TRACE, number(key, TRACE) + 1), length);
@@ -80,6 +79,11 @@ contract RegistrationTest is Fixtures {
         uint256 trace = number(key, TRACE);
         _refuse(_with(_with(key, STATE, state + 1), TRACE, trace - 1), field);
         uint256 parameters = number(key, PARAMETERS);
+        uint256 added = state + 1;
+        bytes memory wide = _with(key, UPDATE, parameters + added);
+        _refuse(_with(wide, TRACE, trace - added * number(key, STEPS)), field);
+        bytes memory fewer = _with(key, UPDATE, parameters - 1);
+        _refuse(_with(fewer, TRACE, trace + number(key, STEPS)), field);
         bytes memory none = _with(_with(key, PARAMETERS, 0), UPDATE, 0);
         uint256 steps = number(key, STEPS);
         _refuse(_with(none, TRACE, trace + (1 + steps) * parameters), field);

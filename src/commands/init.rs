@@ -290,7 +290,7 @@ impl InitReport {
 
     /// The hyper-parameters, those that nobody chose included.
     fn hyper_parameters(&self) -> String {
-        let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
+        let Optimizer { learning_rate, momentum, weight_decay, clip, .. } = self.optimizer;
         let clip = clip.map_or("none".into(), |clip| clip.to_string());
         let activations: Vec<String> = self.activations.iter().map(name_of).collect();
         format!(

@@ -138,6 +138,7 @@ impl Case {
             momentum: self.momentum,
             weight_decay: self.decay,
             clip: self.clip,
+            ..Optimizer::default()
         };
         let (batch, steps_per_proof) = (1 << self.batch, 1 << self.steps);
         manifest.training = Training { batch, steps_per_proof, max_steps: 64 };

@@ -32,7 +32,7 @@ use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_trainer::dataset::Dataset;
-use zktrain_trainer::train::{Trainer, last_update};
+use zktrain_trainer::train::{Trainer, last_state};
 use zktrain_trainer::{initial_parameters, synthetic};
 use zktrain_verify::training::ProofChain;
 
@@ -148,7 +148,7 @@ impl Run {
         for window in order.into_iter().take(count) {
             let (x, y) = self.data.window(network, window).unwrap();
             let trace = trainer.train_window(&model, state.as_ref(), x, y).unwrap();
-            state = last_update(network, &trace);
+            state = last_state(network, &trace);
             model = trace.after.clone();
             traces.push((window as u64, trace));
         }

@@ -170,11 +170,12 @@ fn select(point: &[Fr], index: u64) -> Fr {
 fn statement(run: &Run, own: &[G1Affine]) -> TrainingStatement {
     let (block, steps) = (run.start.model.points.len(), run.key.network.steps);
     let mut update = vec![G1Projective::default(); block];
-    for step in own.chunks(block).take(steps) {
+    let left = run.key.relation.layout.group_rows(Group::Update(0)).count();
+    for step in own.chunks(left).take(steps) {
         update.iter_mut().zip(step).for_each(|(sum, row)| *sum -= row);
     }
     let state = run.key.relation.layout.group_rows(Group::State).count();
-    let last = if state == 0 { 0..0 } else { (steps - 1) * block..steps * block };
+    let last = steps * left - state..steps * left;
     TrainingStatement {
         spec: run.key.spec,
         binding: run.binding,

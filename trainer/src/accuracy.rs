@@ -14,7 +14,7 @@ use zktrain_model::trace::Parameters;
 use crate::dataset::{Dataset, DatasetError, Scaled, Source, Table};
 use crate::preset::{Preset, presets};
 use crate::reference::FloatTrainer;
-use crate::train::{TrainError, Trainer, last_update};
+use crate::train::{TrainError, Trainer, last_state};
 use crate::{
     CalibrationError, DraftError, calibrate, draft, evaluate, initial_parameters, shape, to_floats,
 };
@@ -191,7 +191,7 @@ fn train_integers(
             continue;
         };
         let trace = trainer.train_window(&parameters, state.as_ref(), x, y)?;
-        state = last_update(network, &trace);
+        state = last_state(network, &trace);
         for layer in &trace.layers {
             let names = ["z"].into_iter().chain(ARRIVING);
             let values = names.filter_map(|name| layer.tensors.rounded(name));

@@ -5,7 +5,7 @@
 //! bits with which `h·m` still fits 16 bits:
 //!
 //! - updates: `weight_frac = room(largest update, 4)`, so that saturation is rare and
-//!   nearly all of their 15 bits resolve small gradients;
+//!   nearly all of their 15 bits resolve small gradients; with Adam as many as no update can saturate with;
 //! - a gradient sum may have at most as many bits as keep the multiplier `eta` within
 //!   2 % of its hyper-parameter (6 % when that leaves little); they are shared between a layer's input and its
 //!   gradient, the loss gradient's 14 bits first;
@@ -13,10 +13,12 @@
 
 use zktrain_model::manifest::{
     Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, MAX_SHIFT, Manifest,
-    ManifestError, PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound,
-    derive_eta, derive_lambda, derive_mu, eta_error,
+    ManifestError, OptimizerKind, PROBABILITY_FRAC, Quantization, Rates, Shape, UPDATE_SHIFT,
+    derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
 };
-use zktrain_model::operators::{GAIN_FRAC, INVERSE_BITS, MEAN_FRAC, SCALE_FRAC, SENT_FRAC};
+use zktrain_model::operators::{
+    GAIN_FRAC, GRADIENT_HI, INVERSE_BITS, MEAN_FRAC, SCALE_FRAC, SENT_FRAC,
+};
 
 use crate::dataset::Scaled;
 use crate::parameters::{initial_floats, initial_limits};
@@ -32,6 +34,8 @@ const COMFORTABLE_FRAC: u32 = 6;
 const MIN_ACTIVATION_FRAC: u32 = 4;
 const MAX_ACTIVATION_FRAC: u32 = 12;
 const MAX_WEIGHT_FRAC: u32 = 22;
+/// Largest update that has 16 bits.
+const MAX_UPDATE: f64 = 32_767.0;
 
 /// Why no scales could be chosen.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -278,8 +282,7 @@ struct Choice<'a> {
 
 impl Choice<'_> {
     fn quantization(&self, input: f64) -> Result<Quantization, CalibrationError> {
-        let update = self.extremes.iter().fold(0.0, |m: f64, e| m.max(e.update));
-        let weight_frac = room(update, 4.0, MAX_WEIGHT_FRAC);
+        let weight_frac = self.weight_frac();
         let mut budget = self.gradient_bits(weight_frac, AIMS[0]);
         if !matches!(self.activation_frac(budget), Ok(frac) if frac >= COMFORTABLE_FRAC) {
             budget = self.gradient_bits(weight_frac, AIMS[1]);
@@ -303,11 +306,27 @@ impl Choice<'_> {
         })
     }
 
+    fn weight_frac(&self) -> u32 {
+        let Manifest { optimizer, training, .. } = self.manifest;
+        match optimizer.kind {
+            OptimizerKind::Sgd => {
+                let update = self.extremes.iter().fold(0.0, |m: f64, e| m.max(e.update));
+                room(update, 4.0, MAX_WEIGHT_FRAC)
+            }
+            OptimizerKind::Adam => {
+                let fits = |frac: &u32| {
+                    Rates::new(optimizer, *frac, training.max_steps).largest_update() <= MAX_UPDATE
+                };
+                (0..=MAX_WEIGHT_FRAC).rev().find(fits).unwrap_or(0)
+            }
+        }
+    }
+
     /// The most fractional bits of a gradient sum that keep `eta` precise; `None` with
     /// clipping, which rescales it.
     fn gradient_bits(&self, weight_frac: u32, aim: f64) -> Option<u32> {
         let optimizer = &self.manifest.optimizer;
-        if optimizer.clip.is_some() {
+        if optimizer.clip.is_some() || optimizer.kind == OptimizerKind::Adam {
             return None;
         }
         let batch = self.manifest.training.batch;
@@ -455,11 +474,24 @@ impl Choice<'_> {
             _ => values.a_in,
         };
         let sum_frac = of_input + d_frac;
+        if self.manifest.optimizer.kind == OptimizerKind::Adam {
+            let clip_frac = Some(self.adam_frac(l, sum_frac));
+            return LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta: 0 };
+        }
         let (clip_frac, clip_bound) = self.clip(sum_frac).unzip();
         let step_frac = clip_frac.unwrap_or(sum_frac);
         let (optimizer, batch) = (&self.manifest.optimizer, self.manifest.training.batch);
         let eta = derive_eta(optimizer, batch, budgets.weight_frac, step_frac);
         LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta }
+    }
+
+    /// Fractional bits with which the largest gradient sum seen has the bits that Adam's have, and what is added to a root
+    /// too, or as many as the sum has.
+    fn adam_frac(&self, l: usize, sum_frac: u32) -> u32 {
+        let mean = self.extremes[l].mean.max(self.manifest.optimizer.epsilon());
+        let sum = mean * self.manifest.training.batch as f64;
+        let fits = |frac: &u32| libm::scalbn(sum, *frac as i32) <= GRADIENT_HI as f64;
+        (0..=sum_frac.min(60)).rev().find(fits).unwrap_or(0)
     }
 
     /// Scale and bound of the clipped gradient sum: 15 bits, no more than the sum has.
@@ -509,7 +541,8 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let by_row = |s: &&Shape| matches!(s.kind, LayerKind::LayerNorm | LayerKind::RmsNorm);
     let positions: usize = shapes.iter().filter(by_row).map(|s| s.output.positions()).sum();
     let samples = training.batch * (16 * outputs + 32 * positions);
-    let step = 8 * parameters + 48 * channels + samples;
+    let each = if manifest.optimizer.kind == OptimizerKind::Adam { 16 } else { 8 };
+    let step = each * parameters + 48 * channels + samples;
     let entries = training.steps_per_proof * step + TABLES;
     let rows = (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16);
     rows.max(image_log(shapes))

@@ -68,12 +68,7 @@ impl Default for DraftOptions {
             activation: LayerKind::Relu,
             loss: Loss::SoftmaxCrossEntropy,
             regression: false,
-            optimizer: Optimizer {
-                learning_rate: 0.0625,
-                momentum: 0.0,
-                weight_decay: 0.0,
-                clip: None,
-            },
+            optimizer: Optimizer::sgd(0.0625),
             training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
             scaling: Scaling::Standardize,
         }
@@ -184,7 +179,7 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
     let (input, image) = (table.columns.len(), options.images.as_ref().map(|images| images.image));
     let model = Model { input, image, loss: options.loss, layers };
     Ok(Manifest {
-        version: model.version(),
+        version: model.version().max(options.optimizer.version()),
         name: options.name.clone(),
         model,
         optimizer: options.optimizer,

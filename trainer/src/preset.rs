@@ -98,7 +98,7 @@ fn options(
         activation: LayerKind::Relu,
         loss: Loss::SoftmaxCrossEntropy,
         regression: false,
-        optimizer: Optimizer { learning_rate, momentum, weight_decay: 0.0, clip: None },
+        optimizer: Optimizer { momentum, ..Optimizer::sgd(learning_rate) },
         training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
         scaling,
     }

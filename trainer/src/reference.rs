@@ -2,15 +2,16 @@
 //! and what calibration watches to choose scales.
 
 mod norm;
+mod optimizer;
 mod patches;
 mod pools;
 mod rows;
 
+use optimizer::Rule;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use patches::{by_position, by_sample, gathered, patches, weighed, weighed_back, weights_gradient};
-use zktrain_model::manifest::{
-    Activation, LayerKind, Loss, Manifest, ManifestError, Optimizer, Shape,
-};
+use zktrain_model::manifest::{Activation, LayerKind, Loss, Manifest, ManifestError, Shape};
 use zktrain_model::quant::SLOPE_FRAC;
 
 /// Parameters of one layer as real numbers; empty of a layer without.
@@ -43,14 +44,17 @@ pub struct Extremes {
     pub statistic: f64,
 }
 
-/// Stochastic gradient descent in double precision.
+/// Gradient descent in double precision.
 #[derive(Debug, Clone)]
 pub struct FloatTrainer {
     shapes: Vec<Shape>,
     loss: Loss,
-    optimizer: Optimizer,
+    rule: Rule,
     parameters: Vec<FloatLayer>,
+    /// The previous update, or Adam's first moment.
     velocity: Vec<FloatLayer>,
+    /// Adam's second moment.
+    squares: Vec<FloatLayer>,
     extremes: Vec<Extremes>,
 }
 
@@ -68,10 +72,11 @@ impl FloatTrainer {
         let shapes = manifest.shapes()?;
         Ok(Self {
             velocity: parameters.iter().map(zero).collect(),
+            squares: parameters.iter().map(zero).collect(),
             extremes: vec![Extremes::default(); shapes.len()],
             shapes,
             loss: manifest.model.loss,
-            optimizer: manifest.optimizer,
+            rule: Rule::new(&manifest.optimizer, manifest.training.max_steps),
             parameters,
         })
     }
@@ -107,6 +112,7 @@ impl FloatTrainer {
 
     /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
+        self.rule.begin();
         let input = x.to_owned();
         let (mut before, mut outputs): (Vec<Array2<f64>>, Vec<Array2<f64>>) = Default::default();
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
@@ -154,17 +160,15 @@ impl FloatTrainer {
             _ => by_position(&shape, d.clone()),
         };
         let batch = batch as f64;
-        let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
-        let seen = &mut self.extremes[l];
-        let mut rule = |w: &mut f64, v: &mut f64, mean: f64| {
-            let clipped = clip.map_or(mean, |c| mean.clamp(-c, c));
-            *v = momentum * *v + learning_rate * (clipped + weight_decay * *w);
-            *w -= *v;
+        let (own, seen) = (&self.rule, &mut self.extremes[l]);
+        let mut rule = |w: &mut f64, v: &mut f64, s: &mut f64, mean: f64| {
+            let update = own.update(*w, mean, (v, s));
+            *w -= update;
             seen.mean = seen.mean.max(mean.abs());
-            seen.update = seen.update.max(v.abs());
+            seen.update = seen.update.max(update.abs());
             seen.weight = seen.weight.max(w.abs());
         };
-        let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
+        let (p, v, s) = (&mut self.parameters[l], &mut self.velocity[l], &mut self.squares[l]);
         let sum = match shape.kind {
             LayerKind::DepthwiseConv2d | LayerKind::Scale => {
                 weights_gradient(&shape, taken.first, d)
@@ -177,11 +181,13 @@ impl FloatTrainer {
         let gradient = sum / batch;
         ndarray::Zip::from(&mut p.w)
             .and(&mut v.w)
+            .and(&mut s.w)
             .and(&gradient)
-            .for_each(|w, v, g| rule(w, v, *g));
-        if let (Some(b), Some(v)) = (&mut p.b, &mut v.b) {
+            .for_each(|w, v, s, g| rule(w, v, s, *g));
+        if let (Some(b), Some(v), Some(s)) = (&mut p.b, &mut v.b, &mut s.b) {
             let gradient = d.sum_axis(Axis(0)) / batch;
-            ndarray::Zip::from(b).and(v).and(&gradient).for_each(|w, v, g| rule(w, v, *g));
+            let all = ndarray::Zip::from(b).and(v).and(s).and(&gradient);
+            all.for_each(|w, v, s, g| rule(w, v, s, *g));
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use zktrain_model::manifest::Network;
 use zktrain_model::schedule::window_order;
-use zktrain_model::trace::{Parameters, Trace};
+use zktrain_model::trace::{OptimizerState, Parameters, Trace};
 
 use crate::dataset::Dataset;
-use crate::train::{TrainError, Trainer, last_update};
+use crate::train::{TrainError, Trainer, last_state};
 
 /// Why there is no next window.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub struct Replay<'a> {
     order: Vec<usize>,
     index: usize,
     model: Parameters,
-    state: Option<Parameters>,
+    state: Option<OptimizerState>,
 }
 
 impl<'a> Replay<'a> {
@@ -76,7 +76,7 @@ impl<'a> Replay<'a> {
         let window = self.order.get(position).copied().ok_or_else(too_short)?;
         let (x, y) = self.data.window(network, window).ok_or_else(too_short)?;
         let trace = self.trainer.train_window(&self.model, self.state.as_ref(), x, y)?;
-        self.state = last_update(network, &trace);
+        self.state = last_state(network, &trace);
         self.model = trace.after.clone();
         self.index += 1;
         Ok((window as u64, trace))

@@ -86,7 +86,7 @@ pub fn image_draft(images: &Images, widths: &[usize], batch: usize, steps: usize
     draft.model.layers.splice(0..0, hidden_layers(Some(images), &[], LayerKind::Relu));
     (draft.model.input, draft.model.image) = (input, Some(images.image));
     draft.data.uniform.iter_mut().for_each(|columns| columns.count = input);
-    draft.version = draft.model.version();
+    draft.version = draft.oldest_version();
     draft
 }
 
@@ -101,11 +101,10 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     }
     let [input, outputs] = [widths.first(), widths.last()].map(|w| w.copied().unwrap_or(0));
     let names: Vec<String> = widths.iter().map(usize::to_string).collect();
-    let optimizer =
-        Optimizer { learning_rate: 0.0625, momentum: 0.0, weight_decay: 0.0, clip: None };
+    let optimizer = Optimizer::sgd(0.0625);
     let model = Model { input, image: None, loss: Loss::SoftmaxCrossEntropy, layers };
     Manifest {
-        version: model.version(),
+        version: model.version().max(optimizer.version()),
         name: format!("synthetic {}", names.join("-")),
         model,
         optimizer,

@@ -57,8 +57,12 @@ fn logistic_and_squared_losses_train_like_double_precision() {
 #[test]
 fn clipping_decay_and_large_batches_train_like_double_precision() {
     close_to_float("digits", |p| {
-        p.options.optimizer =
-            Optimizer { learning_rate: 0.1, momentum: 0.9, weight_decay: 0.0011, clip: Some(0.05) };
+        p.options.optimizer = Optimizer {
+            momentum: 0.9,
+            weight_decay: 0.0011,
+            clip: Some(0.05),
+            ..Optimizer::sgd(0.1)
+        };
     });
     close_to_float("digits", |p| {
         p.options.training.batch = 256;

@@ -1,7 +1,9 @@
 //! The worked example of `docs/quantization.md`, number by number.
 
 use zktrain_model::manifest::Manifest;
-use zktrain_model::trace::{LayerParameters, ParameterTrace, Parameters, Rounded, Trace};
+use zktrain_model::trace::{
+    LayerParameters, OptimizerState, ParameterTrace, Parameters, Rounded, Trace,
+};
 use zktrain_trainer::train::train_window;
 
 const MANIFEST: &str = r#"
@@ -62,8 +64,8 @@ fn step(manifest: &str) -> Trace {
     let before = Parameters {
         layers: vec![layer([512, -700, 300, 900], [10, -20]), layer([800, -300, 400, 650], [0, 5])],
     };
-    let state =
-        Parameters { layers: vec![layer([3, -4, 5, 6], [1, -1]), layer([-2, 7, 0, 9], [2, -3])] };
+    let last = vec![layer([3, -4, 5, 6], [1, -1]), layer([-2, 7, 0, 9], [2, -3])];
+    let state = OptimizerState { blocks: vec![Parameters { layers: last }], steps: 0 };
     train_window(&network, &before, Some(&state), &[96, -32], &[0, 1]).unwrap()
 }
 

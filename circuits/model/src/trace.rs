@@ -132,6 +132,20 @@ pub struct ParameterTrace {
     pub clip: Option<Rounded>,
     /// Updates `δ`, `(T, …)`.
     pub update: Rounded,
+    /// Moments after each step, `(T, …)`, in the order of their blocks; with Adam only.
+    pub moments: Vec<Vec<i32>>,
+}
+
+/// Moments of a parameter: the first, and root, rest and fraction of the second.
+pub const MOMENTS: usize = 4;
+
+/// What an optimizer carries from step to step, beside parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OptimizerState {
+    /// The previous update; with Adam the four moments.
+    pub blocks: Vec<Parameters>,
+    /// Steps that were done; counted with Adam only.
+    pub steps: u32,
 }
 
 /// Parameters, or anything else that has one integer per parameter.
@@ -174,8 +188,10 @@ pub struct Trace {
     pub labels: Vec<i32>,
     /// Parameters before the first step.
     pub before: Parameters,
-    /// The previous proof's last update; with momentum only, and none at the start of a chain.
-    pub state: Option<Parameters>,
+    /// What the previous proof has left of the optimizer; none at the start of a chain, and without a state.
+    pub state: Option<OptimizerState>,
+    /// The rate of each step; with Adam only.
+    pub rates: Vec<i32>,
     /// One entry per layer.
     pub layers: Vec<LayerTrace>,
     /// What the loss produced.

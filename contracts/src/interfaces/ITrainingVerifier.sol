@@ -73,7 +73,7 @@ interface ITrainingVerifier {
     error WrongDataset(bytes32 expected, bytes32 got);
     /// @notice A row of the update is not minus the sum of the steps' updates.
     error WrongUpdate(uint256 row);
-    /// @notice A row of the state after is not the last step's update.
+    /// @notice A row of the state after is not what the last step leaves.
     error WrongStateAfter(uint256 row);
     /// @notice The proof ends before its compressed proof starts.
     error ProofTooShort(uint256 atLeast, uint256 got);
@@ -83,7 +83,8 @@ interface ITrainingVerifier {
     /// @notice Registers a key, which must fit in one contract's code.
     /// @param encoded The key. Encoding (numbers are four bytes, big-endian):
     /// `spec (32 bytes), system (1 halo2, 2 Groth16), row_log, address_log, rows of a window of
-    /// data, of the parameters, of the state, of the tables, of one step's update, steps, rows of
+    /// data, of the parameters, of the state, of the tables, of one step's update with the state that it
+    /// leaves behind it, if that is not the update itself, steps, rows of
     /// the trace, row indices in the order of the layout (4 bytes each), rows of the tables (64
     /// each), [tau] in G2 (128), length of the circuit's key (32), the circuit's key`.
     /// @return hash `keccak256` of the key, its name from now on.

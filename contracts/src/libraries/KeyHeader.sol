@@ -14,6 +14,7 @@ struct Header {
     uint256 parameters;
     uint256 state;
     uint256 tables;
+    uint256 update;
     uint256 steps;
     uint256 trace;
     uint256 length;
@@ -56,6 +57,7 @@ library KeyHeader {
         header.parameters = _number(start, 4);
         header.state = _number(start, 5);
         header.tables = _number(start, 6);
+        header.update = _number(start, 7);
         header.steps = _number(start, 8);
         header.trace = _number(start, 9);
     }
@@ -63,7 +65,7 @@ library KeyHeader {
     /// @notice Gas with which a proof for the key is checked for certain, as
     /// `IVerifierRouter.gasBound` says.
     function gasBound(Header memory header) internal pure returns (uint256) {
-        uint256 own = header.parameters * header.steps + header.trace;
+        uint256 own = header.update * header.steps + header.trace;
         uint256 mask = 1;
         uint256 rows = header.data + header.parameters + header.state + header.tables + own + mask;
         uint256 results = header.parameters + header.state;

@@ -94,30 +94,30 @@ library Sheets {
     }
 
     /// @notice Checks that the update is minus the sum of the steps' updates, and that the state
-    /// after is the last of them.
+    /// after is the end of what the last step leaves.
     function requireUpdate(Sheet memory sheet, TrainingKey memory key, StatementLists memory lists)
         internal
         view
     {
         unchecked {
-            uint256 blockSize = 64 * key.parameters;
+            uint256 stride = 64 * key.update;
             uint256 first = sheet.mask - 8 - 64 * TrainingKeys.ownRows(key);
             uint256 claimed = sheet.statement + lists.update;
             // Only points on the curve may be added up.
-            if (key.steps > 1) Bn254.requireAllOnCurve(first, key.parameters * key.steps);
+            if (key.steps > 1) Bn254.requireAllOnCurve(first, key.update * key.steps);
             uint256[5] memory sum;
-            for (uint256 offset = 0; offset < blockSize; offset += 64) {
+            for (uint256 offset = 0; offset < 64 * key.parameters; offset += 64) {
                 uint256 point = first + offset;
                 (sum[0], sum[1]) = (Bn254.word(point), Bn254.word(point + 32));
                 for (uint256 step = 1; step < key.steps; ++step) {
-                    point += blockSize;
+                    point += stride;
                     Bn254.addPoint(sum, point);
                 }
                 bool same = Bn254.word(claimed + offset) == sum[0]
                     && Bn254.word(claimed + offset + 32) == Bn254.negate(sum[1]);
                 if (!same) revert ITrainingVerifier.WrongUpdate(offset / 64);
             }
-            first += (key.steps - 1) * blockSize;
+            first += key.steps * stride - 64 * key.state;
             claimed = sheet.statement + lists.stateAfter;
             for (uint256 offset = 0; offset < 64 * key.state; offset += 64) {
                 bool same = Bn254.word(claimed + offset) == Bn254.word(first + offset)

@@ -13,6 +13,7 @@ struct TrainingKey {
     uint256 parameters;
     uint256 state;
     uint256 tables;
+    uint256 update;
     uint256 steps;
     uint256 trace;
     uint256 indices;
@@ -110,7 +111,7 @@ library TrainingKeys {
     /// @notice Rows that a proof brings: the steps' updates and the trace.
     function ownRows(TrainingKey memory key) internal pure returns (uint256) {
         unchecked {
-            return key.parameters * key.steps + key.trace;
+            return key.update * key.steps + key.trace;
         }
     }
 
@@ -123,8 +124,13 @@ library TrainingKeys {
             revert ITrainingVerifier.KeyField(2, key.addressLog);
         }
         if (key.parameters == 0) revert ITrainingVerifier.KeyField(4, 0);
-        if (key.state != 0 && key.state != key.parameters) {
-            revert ITrainingVerifier.KeyField(5, key.state);
+        // A state is the last update itself, or what every step leaves behind its update.
+        bool own = key.state == 0 || key.state == key.parameters;
+        bool behind = key.state != 0 && key.update == key.parameters + key.state;
+        if (key.update == key.parameters) {
+            if (!own) revert ITrainingVerifier.KeyField(5, key.state);
+        } else if (!behind) {
+            revert ITrainingVerifier.KeyField(7, key.update);
         }
         if (key.steps == 0) revert ITrainingVerifier.KeyField(8, 0);
         uint256 rows = rowCount(key);
@@ -157,8 +163,7 @@ library TrainingKeys {
         key.parameters = number(list, 4);
         key.state = number(list, 5);
         key.tables = number(list, 6);
-        uint256 update = number(list, 7);
-        if (update != key.parameters) revert ITrainingVerifier.KeyField(7, update);
+        key.update = number(list, 7);
         key.steps = number(list, 8);
         key.trace = number(list, 9);
     }

@@ -193,10 +193,11 @@ contract TooLongTest is EvidenceBase {
         h.system = 2;
         h.parameters = bound(parameters, 1, 420);
         h.state = momentum ? h.parameters : 0;
+        h.update = h.parameters;
         h.data = bound(data, 1, 1 + (420 - h.parameters));
         h.trace = bound(trace, 1, 1 + (420 - h.parameters));
         h.steps = bound(steps, 1, 3);
-        uint256 own = h.parameters * h.steps + h.trace;
+        uint256 own = h.update * h.steps + h.trace;
         uint256 shown = h.data + h.parameters + h.state + own + 1;
         while (1 << h.addressLog < shown) ++h.addressLog;
         if (KeyHeader.gasBound(h) > registry.MAX_VERIFICATION_GAS()) return;

@@ -283,13 +283,11 @@ impl TrainingProver<'_> {
     ) -> Result<TrainingProved, ProveError> {
         let key = self.key;
         let (mut statement, known) = self.statement(before, position)?;
-        let (block, steps) = (before.model.points.len(), key.network.steps);
+        let blocks = Blocks::of(key, before);
         let about = statement.to_bytes();
         let encode = |own: &[G1Affine]| {
-            statement.update = update_rows(own, block, steps);
-            if !before.state.points.is_empty() {
-                statement.state_after = own[(steps - 1) * block..steps * block].to_vec();
-            }
+            statement.update = blocks.update(own);
+            statement.state_after = own[blocks.state_after()].to_vec();
             statement.to_bytes()
         };
         let (g1, relation) = (self.g1, &key.relation);
@@ -299,7 +297,7 @@ impl TrainingProver<'_> {
             #[cfg(any(test, feature = "testing"))]
             Counts::Given => prove_filled(g1, relation, sheet, &known, context, encode)?,
         };
-        let after = advance(before, &statement, &proved.own, block, steps);
+        let after = blocks.advance(before, &statement, &proved.own);
         let Proved { proof, timings, .. } = proved;
         Ok(TrainingProved { statement, proof, after, timings })
     }
@@ -347,36 +345,59 @@ pub enum Counts {
     Given,
 }
 
-/// `−Σ_t C_{δ_t}`
-fn update_rows(own: &[G1Affine], block: usize, steps: usize) -> Vec<G1Affine> {
-    let mut sums = vec![G1Projective::default(); block];
-    for step in own.chunks(block).take(steps) {
-        sums.iter_mut().zip(step).for_each(|(sum, row)| *sum -= row);
-    }
-    G1Projective::normalize_batch(&sums)
+/// How many of a proof's own rows come first that are a step's each, and what they are.
+struct Blocks {
+    /// Rows of an update.
+    update: usize,
+    /// Rows of a step: its update, and with Adam the moments behind it.
+    step: usize,
+    /// The last of them, which are the next proof's state.
+    state: usize,
+    steps: usize,
 }
 
-fn advance(
-    before: &Committed,
-    statement: &TrainingStatement,
-    own: &CommittedRows,
-    block: usize,
-    steps: usize,
-) -> Committed {
-    let points = before.model.points.iter().zip(&statement.update);
-    let points: Vec<G1Affine> = points.map(|(m, u)| (*m + u).into_affine()).collect();
-    let mut blinds = before.model.blinds.clone();
-    for step in own.blinds.chunks(block).take(steps) {
-        blinds.iter_mut().zip(step).for_each(|(sum, b)| *sum -= b);
+impl Blocks {
+    fn of(key: &TrainingKey, before: &Committed) -> Self {
+        Self {
+            update: before.model.points.len(),
+            step: key.relation.layout.group_rows(Group::Update(0)).count(),
+            state: before.state.points.len(),
+            steps: key.network.steps,
+        }
     }
-    let state = if before.state.points.is_empty() {
-        CommittedRows::default()
-    } else {
-        let last = (steps - 1) * block..steps * block;
-        CommittedRows {
+
+    /// `−Σ_t C_{δ_t}`
+    fn update(&self, own: &[G1Affine]) -> Vec<G1Affine> {
+        let mut sums = vec![G1Projective::default(); self.update];
+        for step in own.chunks(self.step).take(self.steps) {
+            sums.iter_mut().zip(step).for_each(|(sum, row)| *sum -= row);
+        }
+        G1Projective::normalize_batch(&sums)
+    }
+
+    /// Where the state after lies among a proof's own rows.
+    fn state_after(&self) -> core::ops::Range<usize> {
+        let end = self.steps * self.step;
+        end - self.state..end
+    }
+
+    fn advance(
+        &self,
+        before: &Committed,
+        statement: &TrainingStatement,
+        own: &CommittedRows,
+    ) -> Committed {
+        let points = before.model.points.iter().zip(&statement.update);
+        let points: Vec<G1Affine> = points.map(|(m, u)| (*m + u).into_affine()).collect();
+        let mut blinds = before.model.blinds.clone();
+        for step in own.blinds.chunks(self.step).take(self.steps) {
+            blinds.iter_mut().zip(step).for_each(|(sum, b)| *sum -= b);
+        }
+        let last = self.state_after();
+        let state = CommittedRows {
             points: own.points[last.clone()].to_vec(),
             blinds: own.blinds[last].to_vec(),
-        }
-    };
-    Committed { model: CommittedRows { points, blinds }, state }
+        };
+        Committed { model: CommittedRows { points, blinds }, state }
+    }
 }

@@ -6,6 +6,7 @@ use zktrain_model::compile::{
     DatasetIds, LayerIds, ParameterIds, RoundedIds, Slot, SlotIds, Slots, TrainingIds, WideIds,
 };
 use zktrain_model::manifest::{Features, Layer, Network};
+use zktrain_model::operators::ClockIds;
 use zktrain_model::relation::{Relation, TensorId};
 use zktrain_model::trace::{
     LayerParameters, LayerTrace, ParameterTrace, Record, Recorded, Rounded, Trace,
@@ -54,14 +55,17 @@ pub fn training_sheet(
         let missing = |part| WitnessError::Trace { whose: format!("layer {index}"), part };
         let values = trace.layers.get(index).ok_or_else(|| missing("trace"))?;
         let before = trace.before.layers.get(index).ok_or_else(|| missing("parameters"))?;
-        let state = trace.state.as_ref().and_then(|state| state.layers.get(index));
+        let blocks = trace.state.iter().flat_map(|state| &state.blocks);
+        let state: Vec<_> = blocks.filter_map(|block| block.layers.get(index)).collect();
         fill_slots(&mut sheet, samples, &own.tensors, &values.tensors)
             .map_err(|fault| fault.of(format!("layer {index}")))?;
-        fill_parameters(&mut sheet, network, layer, own, (values, before, state))
+        fill_parameters(&mut sheet, network, layer, own, (values, before, &state))
             .map_err(|fault| fault.of(format!("layer {index}")))?;
     }
     let loss = fill_slots(&mut sheet, samples, &ids.loss, &trace.loss);
     loss.map_err(|fault| fault.of("the loss".into()))?;
+    let clock = ids.clock.as_ref().map_or(Ok(()), |clock| fill_clock(&mut sheet, clock, trace));
+    clock.map_err(|fault| fault.of("the optimizer".into()))?;
     Ok(sheet)
 }
 
@@ -275,11 +279,11 @@ fn fill_parameters(
     network: &Network,
     layer: &Layer,
     ids: &LayerIds,
-    (values, before, state): (&LayerTrace, &LayerParameters, Option<&LayerParameters>),
+    (values, before, state): (&LayerTrace, &LayerParameters, &[&LayerParameters]),
 ) -> Result<(), Fault> {
     if let Some(ids) = &ids.w {
         let trace = values.w.as_ref().ok_or(Fault::Trace("weights"))?;
-        let (before, state) = (&before.w[..], state.map(|s| &s.w[..]));
+        let (before, state) = (&before.w[..], state.iter().map(|s| &s.w[..]).collect());
         // A batch norm has one a channel, which lie as biases do.
         let (rows, columns) = match layer.norm {
             Some(_) => (vec![layer.n_out], vec![]),
@@ -291,16 +295,29 @@ fn fill_parameters(
     if let Some(ids) = &ids.b {
         let trace = values.b.as_ref().zip(before.b.as_deref());
         let (trace, before) = trace.ok_or(Fault::Trace("biases"))?;
-        let state = state.and_then(|s| s.b.as_deref());
+        let state = state.iter().filter_map(|s| s.b.as_deref()).collect();
         Parameter { ids, before, state, trace }.fill(sheet, network.steps, &[layer.n_out], &[])?;
     }
     if let Some(ids) = &ids.s {
         let trace = values.s.as_ref().zip(before.s.as_deref());
         let (trace, before) = trace.ok_or(Fault::Trace("running statistics"))?;
-        let state = state.and_then(|s| s.s.as_deref());
+        let state = state.iter().filter_map(|s| s.s.as_deref()).collect();
         let parameter = Parameter { ids, before, state, trace };
         parameter.fill(sheet, network.steps, &[2], &[layer.n_out])?;
     }
+    Ok(())
+}
+
+/// Steps done before the window and after each of its steps, and their rates.
+fn fill_clock(sheet: &mut Sheet, ids: &ClockIds, trace: &Trace) -> Result<(), Fault> {
+    if trace.rates.len() != sheet.layout().tensor(ids.rate).cells() {
+        return Err(Fault::Trace("rates"));
+    }
+    let before = trace.state.as_ref().map_or(0, |state| state.steps as i32);
+    sheet.fill(ids.before, &[before]);
+    let after: Vec<i32> = (1..).take(trace.rates.len()).map(|step| before + step).collect();
+    sheet.fill(ids.after, &after);
+    sheet.fill(ids.rate, &trace.rates);
     Ok(())
 }
 
@@ -308,7 +325,8 @@ fn fill_parameters(
 struct Parameter<'a> {
     ids: &'a ParameterIds,
     before: &'a [i32],
-    state: Option<&'a [i32]>,
+    /// One list a block of the state.
+    state: Vec<&'a [i32]>,
     trace: &'a ParameterTrace,
 }
 
@@ -321,7 +339,7 @@ impl Parameter<'_> {
         columns: &[usize],
     ) -> Result<(), Fault> {
         let [outer, inner] = [rows, columns].map(|sizes| sizes.iter().product::<usize>());
-        let ParameterTrace { clip, update } = self.trace;
+        let ParameterTrace { clip, update, moments } = self.trace;
         let clipped = clip.as_ref().map_or(update.q.len(), |clip| clip.q.len());
         let all = [self.before.len() * steps, update.q.len(), clipped];
         if all.iter().any(|len| *len != outer * inner * steps) {
@@ -336,15 +354,35 @@ impl Parameter<'_> {
         };
         let order = Order { reorder: &reorder, place: &place };
         sheet.fill(self.ids.before, self.before);
-        if let (Some(id), Some(state)) = (self.ids.state, self.state) {
-            sheet.fill(id, state);
+        self.fill_state(sheet, outer * inner)?;
+        let after = self.ids.moments.as_ref().map_or(&[][..], |ids| &ids.after);
+        let whole = |values: &Vec<i32>| values.len() == outer * inner * steps;
+        if after.len() != moments.len() || !moments.iter().all(whole) {
+            return Err(Fault::Trace("moments"));
         }
+        after.iter().zip(moments).for_each(|(id, values)| sheet.fill(*id, values));
         sheet.fill(self.ids.update.q, &update.q);
         fill_remainder(sheet, &self.ids.update, update, &order)?;
         match (&self.ids.clip, clip) {
             (Some(ids), Some(clip)) => fill_rounded(sheet, ids, clip, &order),
             (None, None) => Ok(()),
             _ => Err(Fault::Trace("clipped gradients")),
+        }
+    }
+
+    /// What was carried on, in the order of the tensors; nothing at the start of a chain.
+    fn fill_state(&self, sheet: &mut Sheet, len: usize) -> Result<(), Fault> {
+        let moments = self.ids.moments.iter().flat_map(|ids| ids.before);
+        let ids: Vec<TensorId> = self.ids.state.into_iter().chain(moments).collect();
+        // What is tracked has no moments, whatever others have.
+        let fits = ids.len() == self.state.len() && self.state.iter().all(|s| s.len() == len);
+        match (self.state.as_slice(), fits) {
+            ([], _) => Ok(()),
+            (state, true) => {
+                ids.iter().zip(state).for_each(|(id, values)| sheet.fill(*id, values));
+                Ok(())
+            }
+            (_, false) => Err(Fault::Trace("optimizer's state")),
         }
     }
 }

@@ -149,22 +149,21 @@ fn claim(
     moved: i64,
 ) -> (TrainingStatement, Vec<G1Affine>) {
     let (block, steps) = (template.model.len(), key.network.steps);
+    let left = key.relation.layout.group_rows(Group::Update(0)).count();
     let width = 1usize << key.relation.layout.row_log;
     let ones: G1Projective = genuine.g1[..width].iter().map(|p| G1Projective::from(*p)).sum();
     let update = ones * -Fr::from(moved);
-    let mut rows: Vec<G1Affine> = (0..block * steps)
+    let mut rows: Vec<G1Affine> = (0..left * steps)
         .map(|_| (update + blinding_base() * Fr::rand(&mut OsRng)).into_affine())
         .collect();
     let random = || (G1Projective::generator() * Fr::rand(&mut OsRng)).into_affine();
     rows.resize_with(own_rows(&key.relation), random);
     let mut statement = template.clone();
     let mut sums = vec![G1Projective::zero(); block];
-    for step in rows.chunks(block).take(steps) {
+    for step in rows.chunks(left).take(steps) {
         sums.iter_mut().zip(step).for_each(|(sum, row)| *sum -= row);
     }
     statement.update = G1Projective::normalize_batch(&sums);
-    if !template.state.is_empty() {
-        statement.state_after = rows[(steps - 1) * block..steps * block].to_vec();
-    }
+    statement.state_after = rows[left * steps - template.state.len()..left * steps].to_vec();
     (statement, rows)
 }

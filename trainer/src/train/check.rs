@@ -1,28 +1,26 @@
 //! Checks of everything that comes from outside, before the first step.
 
 use zktrain_model::manifest::{Layer, Network};
-use zktrain_model::trace::Parameters;
+use zktrain_model::trace::{OptimizerState, Parameters};
 
 use super::error::TrainError;
+use super::state::check_state;
 
 /// Checks shapes, ranges and labels of a window's inputs to training.
 pub(super) fn check(
     network: &Network,
     before: &Parameters,
-    state: Option<&Parameters>,
+    state: Option<&OptimizerState>,
     inputs: &[i16],
     labels: &[i16],
 ) -> Result<(), TrainError> {
     largest(network)?;
     shape(network, before)?;
     range(network, before, network.weight_bits, network.steps as i64 * (1 << 15))?;
-    if let Some(state) = state {
-        if !network.momentum {
-            return Err(TrainError::UnexpectedState);
-        }
-        shape(network, state)?;
-        // |δ| ≤ 2^15, so the bound is 2^16 with room of 2^15 − 1.
-        range(network, state, 16, (1 << 15) - 1)?;
+    state.map_or(Ok(()), |state| check_state(network, state))?;
+    let got = state.map_or(0, |state| state.steps as usize).saturating_add(network.steps);
+    if network.adam.is_some() && got > network.max_steps {
+        return Err(TrainError::TooManySteps { max: network.max_steps, got });
     }
     let samples = network.window();
     length("inputs", samples * network.input, inputs.len())?;
@@ -62,7 +60,7 @@ pub(crate) fn shape(network: &Network, parameters: &Parameters) -> Result<(), Tr
 }
 
 /// Checks `|x| + reserve < 2^bits` for every entry.
-fn range(
+pub(super) fn range(
     network: &Network,
     parameters: &Parameters,
     bits: u32,

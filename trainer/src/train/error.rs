@@ -38,9 +38,37 @@ pub enum TrainError {
         /// The parameter.
         got: i32,
     },
-    /// State given without momentum.
-    #[error("an optimizer state was given, but the manifest has no momentum")]
+    /// State given to an optimizer that has none.
+    #[error("an optimizer state was given, but the manifest has neither momentum nor Adam")]
     UnexpectedState,
+    /// State of another optimizer.
+    #[error("expected an optimizer state of {expected} numbers a parameter, got {got}")]
+    State {
+        /// Blocks that the optimizer has.
+        expected: usize,
+        /// Blocks found.
+        got: usize,
+    },
+    /// A moment beyond what it can be.
+    #[error("a moment of layer {layer} is {value}, which must be {min} to {max}")]
+    Moment {
+        /// Index of the layer.
+        layer: usize,
+        /// The smallest that it can be.
+        min: i32,
+        /// The largest.
+        max: i32,
+        /// What it is.
+        value: i64,
+    },
+    /// A chain that is longer than its rates.
+    #[error("the chain has {got} steps with this window; the manifest allows {max}")]
+    TooManySteps {
+        /// Steps that a chain may have.
+        max: usize,
+        /// Steps that there would be.
+        got: usize,
+    },
     /// A window of the wrong length.
     #[error("{what} of the window: expected {expected} entries, got {got}")]
     Window {

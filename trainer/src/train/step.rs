@@ -1,22 +1,24 @@
 //! One optimizer step after the other, written straight into the trace.
 
-use zktrain_model::manifest::Network;
-use zktrain_model::operators::SavedTensors;
+use zktrain_model::operators::{LayerState, SavedTensors};
 use zktrain_model::trace::{
-    LayerParameters, LayerTrace, ParameterTrace, Parameters, Record, Trace,
+    LayerParameters, LayerTrace, OptimizerState, Parameters, Record, Trace,
 };
 
 use super::Trainer;
 use super::error::TrainError;
 use super::forward::Turn;
 use super::product::Matrix;
+use super::state;
 
 /// What the steps of a window carry from one to the next.
 struct Run<'a> {
     trainer: &'a Trainer,
     parameters: Parameters,
-    /// The previous update; with momentum only.
-    velocity: Option<Parameters>,
+    /// What the steps before have left of the optimizer.
+    state: OptimizerState,
+    /// Adam's.
+    rates: Vec<i32>,
     layers: Vec<LayerTrace>,
     loss: Record,
 }
@@ -26,7 +28,7 @@ impl Trainer {
     pub(super) fn run(
         &self,
         before: &Parameters,
-        state: Option<&Parameters>,
+        state: Option<&OptimizerState>,
         inputs: &[i16],
         labels: &[i16],
     ) -> Result<Trace, TrainError> {
@@ -36,7 +38,8 @@ impl Trainer {
         let mut run = Run {
             trainer: self,
             parameters: before.clone(),
-            velocity: state.cloned(),
+            state: state.cloned().unwrap_or_default(),
+            rates: Vec::new(),
             layers: vec![LayerTrace::default(); network.layers.len()],
             loss: Record::default(),
         };
@@ -45,9 +48,9 @@ impl Trainer {
         for (t, (x, y)) in x.zip(y).enumerate() {
             run.step(t, x, y)?;
         }
-        let Run { parameters: after, layers, loss, .. } = run;
+        let Run { parameters: after, rates, layers, loss, .. } = run;
         let (before, state) = (before.clone(), state.cloned());
-        Ok(Trace { inputs, labels, before, state, layers, loss, after })
+        Ok(Trace { inputs, labels, before, state, rates, layers, loss, after })
     }
 }
 
@@ -79,9 +82,8 @@ impl Run<'_> {
         for (p, update) in self.parameters.layers.iter_mut().zip(&updates) {
             subtract(p, update);
         }
-        if network.momentum {
-            self.velocity = Some(Parameters { layers: updates });
-        }
+        let done = self.state.steps.saturating_add(1);
+        self.state = state::after(network, &self.parameters, &self.layers, step, done);
         Ok(())
     }
 
@@ -92,12 +94,16 @@ impl Run<'_> {
         kept: &[SavedTensors<Matrix>],
     ) -> Result<Vec<LayerParameters>, TrainError> {
         let graph = self.trainer.forward();
+        let rate = self.trainer.rate(self.state.steps);
+        self.rates.extend(rate);
+        let rate = rate.map_or(0, i64::from);
         let mut updates = vec![LayerParameters::default(); self.layers.len()];
         for operator in graph.operators() {
             let pass = graph.pass(operator, None, &[], &self.parameters, turn);
-            let velocity = self.velocity.as_ref().map(|v| &v.layers[operator.layer]);
+            let blocks = self.state.blocks.iter().map(|block| &block.layers[operator.layer]);
+            let state = LayerState { blocks: blocks.collect(), rate };
             let (own, trace) = (&kept[operator.id.0], &mut self.layers[operator.layer]);
-            if let Some(update) = operator.kind.update(&pass, velocity, own, trace)? {
+            if let Some(update) = operator.kind.update(&pass, &state, own, trace)? {
                 updates[operator.layer] = update;
             }
         }
@@ -126,19 +132,4 @@ fn subtract(parameters: &mut LayerParameters, update: &LayerParameters) {
     let statistics = parameters.s.iter_mut().flatten().zip(update.s.iter().flatten());
     // The static bounds keep parameters below 2^31.
     pairs.chain(biases).chain(statistics).for_each(|(w, update)| *w -= update);
-}
-
-/// The update of step `t`.
-pub(super) fn update_at(network: &Network, trace: &Trace, t: usize) -> Parameters {
-    let slice = |parameter: &ParameterTrace| {
-        let all = &parameter.update.q;
-        let len = all.len() / network.steps;
-        all[t * len..(t + 1) * len].to_vec()
-    };
-    let layers = trace.layers.iter().map(|layer| LayerParameters {
-        w: layer.w.as_ref().map(slice).unwrap_or_default(),
-        b: layer.b.as_ref().map(slice),
-        s: layer.s.as_ref().map(slice),
-    });
-    Parameters { layers: layers.collect() }
 }

@@ -158,20 +158,22 @@ fn check_window(statement: &TrainingStatement) -> Result<(), TrainingError> {
     Ok(())
 }
 
-/// `C_update = −Σ_t C_{δ_t}`, and the state after is `δ_{T−1}`.
+/// `C_update = −Σ_t C_{δ_t}`, and the state after is the end of what the last step leaves: its update with momentum, what
+/// stands behind that with Adam.
 fn check_update(
     key: &TrainingKey,
     statement: &TrainingStatement,
     own_rows: &[G1Affine],
 ) -> Result<(), TrainingError> {
     let block = statement.update.len();
+    let left = key.relation.layout.group_rows(Group::Update(0)).count();
     // The layout has the updates first among a proof's own rows: none of them may be missing here.
-    let expected = block * key.network.steps;
+    let expected = left * key.network.steps;
     let Some(updates) = own_rows.get(..expected) else {
         let (part, got) = ("updates of the steps", own_rows.len());
         return Err(TrainingError::RowCount { part, expected, got });
     };
-    let mut steps = updates.chunks_exact(block.max(1));
+    let mut steps = updates.chunks_exact(left.max(1));
     let mut sums = vec![G1Projective::default(); block];
     for step in steps.clone() {
         for (sum, row) in sums.iter_mut().zip(step) {
@@ -184,7 +186,7 @@ fn check_update(
         }
     }
     let last = steps.next_back().unwrap_or_default();
-    if !statement.state_after.is_empty() && last != statement.state_after.as_slice() {
+    if !last.ends_with(&statement.state_after) {
         return Err(TrainingError::StateAfter);
     }
     Ok(())

@@ -113,6 +113,9 @@ impl<'a, 'b> Determined<'a, 'b> {
         let (parts, known) = ((self.system, self.ranges), |atom: &Atom<'a>| self.has(atom));
         let found = root::root(parts, equation, known);
         let found = found.or_else(|| division::division(parts, equation, known));
+        let found = found.or_else(|| {
+            root::floor(parts, equation, known, |terms| self.is_key(equation, terms, 0))
+        });
         self.known.extend(found.into_iter().flatten());
     }
 
@@ -134,21 +137,42 @@ impl<'a, 'b> Determined<'a, 'b> {
         }
     }
 
-    /// `2·S·p + r − c·e = 0` with `r + S ≥ 0` and `S − 1 − r ≥ 0`.
+    /// `2·S·p + r − c·e = 0` with `r + S ≥ 0` and `S − 1 − r ≥ 0`; or `S·p + n·p + r − c·e = 0` with `r ≥ 0` and
+    /// `S + n − 1 − r ≥ 0`, where `n` is a constant.
     fn divide(&mut self, equation: &Equation<'a>) {
-        let [x, y] = *self.open(&equation.monomials).as_slice() else { return };
-        let (scaled, rest) = if x.atoms.len() == 2 { (x, y) } else { (y, x) };
-        let (Some(r), [a, b]) = (rest.plain(), scaled.atoms.as_slice()) else { return };
-        let (by, p) = if self.has(a) { (a, b) } else { (b, a) };
-        let cells = [p, &r].iter().all(|x| x.is_cellwise(self.system, &equation.axes));
-        let exact = (scaled.coef, rest.coef) == (2, 1) && scaled.masks.is_empty();
-        if !cells || !exact || !self.has(by) || self.has(p) || p.tensor == r.tensor {
+        let open = self.open(&equation.monomials);
+        let (scaled, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|m| m.atoms.len() == 2);
+        let ([scaled], Some(p)) = (scaled.as_slice(), self.quotient(&scaled)) else { return };
+        let Some(by) = scaled.atoms.iter().find(|atom| **atom != p).copied() else { return };
+        let (added, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|m| m.plain() == Some(p));
+        let constant = match (scaled.coef, added.as_slice()) {
+            (2, []) => 0,
+            (1, [monomial]) => monomial.coef,
+            _ => return,
+        };
+        let [rest] = rest.as_slice() else { return };
+        let Some(r) = rest.plain() else { return };
+        let cells = [&p, &r].iter().all(|x| x.is_cellwise(self.system, &equation.axes));
+        let exact = rest.coef == 1 && scaled.masks.is_empty();
+        if !cells || !exact || p.tensor == r.tensor {
             return;
         }
-        let below = [(r, 1), (*by, 1)];
-        let above = [(*by, 1), (r, -1)];
-        if self.is_key(equation, &below, 0) && self.is_key(equation, &above, -1) {
+        let centred = scaled.coef == 2;
+        let below: &[_] = if centred { &[(r, 1), (by, 1)] } else { &[(r, 1)] };
+        let above = [(by, 1), (r, -1)];
+        if self.is_key(equation, below, 0) && self.is_key(equation, &above, constant - 1) {
             self.known.extend([p.tensor, r.tensor]);
+        }
+    }
+
+    /// The one of two cells multiplied that is not determined.
+    fn quotient(&self, scaled: &[&CellMonomial<'a>]) -> Option<Atom<'a>> {
+        let [monomial] = scaled else { return None };
+        let [a, b] = *monomial.atoms.as_slice() else { return None };
+        match (self.has(&a), self.has(&b)) {
+            (true, false) => Some(b),
+            (false, true) => Some(a),
+            _ => None,
         }
     }
 

@@ -38,6 +38,8 @@ impl Atom<'_> {
         };
         tensor.dims.len() == self.dims.len()
             && tensor.dims.iter().zip(self.dims).all(|(dim, map)| match map {
+                // Before the first step there is nothing, even where there is but one.
+                DimMap::Before(_) | DimMap::Previous(_) => false,
                 _ if dim.axis.log == 0 => true,
                 DimMap::Axis(a) => once(a).is_some_and(|axis| axis.log == dim.axis.log),
                 DimMap::Window(window) => {
@@ -46,7 +48,7 @@ impl Atom<'_> {
                     let axes = once(&window.at).zip(once(&window.within));
                     known && axes.is_some_and(|axes| tiles(window, axes, dim.axis))
                 }
-                DimMap::Sum | DimMap::Before(_) | DimMap::Previous(_) => false,
+                DimMap::Sum => false,
             })
     }
 

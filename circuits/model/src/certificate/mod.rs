@@ -210,8 +210,8 @@ fn data_ranges(network: &Network) -> Option<[Interval; 2]> {
 
 /// Certifies the relation of a training proof.
 ///
-/// Given are parameters below `2^weight_bits`, the optimizer's state of 16 bits, and the function
-/// tables' public values. Also shown: the window's data are well formed, as [`certify_dataset`]
+/// Given are parameters below `2^weight_bits`, the optimizer's state of 16 bits (which it has again after the
+/// proof), a clock of as many, and the function tables' public values. Also shown: the window's data are well formed, as [`certify_dataset`]
 /// shows it of all windows, and no chain of `max_steps` steps takes parameters beyond `2^weight_bits`, from a first
 /// model below `2^weight_init_bits`.
 ///
@@ -227,6 +227,13 @@ pub fn certify_training(
     let certificate = certify(relation, &given)?;
     let system = System::of(relation)?;
     well_formed(network, &system, &by_itself(&system), &ids.data())?;
+    for (_, after, kind) in handed_on(ids).unwrap_or_default() {
+        let tensor = relation.layout.tensor(after).name.clone();
+        let got = certificate.ranges.get(&tensor).copied();
+        if got.is_none_or(|got| got.meet(kind) != Some(got)) {
+            return Err(Uncertified::Unbounded { tensor });
+        }
+    }
     let updates = ids.parameters().map(|p| relation.layout.tensor(p.update.q).name.as_str());
     for name in updates {
         let step = certificate.ranges.get(name).map(|interval| interval.magnitude());
@@ -240,6 +247,27 @@ pub fn certify_training(
     Ok(certificate)
 }
 
+fn short() -> Option<Interval> {
+    Interval::new(-(1 << 15), (1 << 15) - 1)
+}
+
+/// What a proof hands on to the next beside updates: a tensor of the state, the one that becomes it, and what
+/// both have to be.
+fn handed_on(ids: &TrainingIds) -> Option<Vec<(TensorId, TensorId, Interval)>> {
+    let mut all = Vec::new();
+    let digits = Interval::below_power(16)?;
+    for moments in ids.parameters().filter_map(|parameter| parameter.moments.as_ref()) {
+        // What is looked up with a first moment bounds it, a little wider than it is.
+        let kinds = [Interval::new(-(1 << 16), 1 << 16)?, digits, digits, digits];
+        let pairs = moments.before.into_iter().zip(moments.after).zip(kinds);
+        all.extend(pairs.map(|((before, after), kind)| (before, after, kind)));
+    }
+    if let Some(clock) = &ids.clock {
+        all.push((clock.before, clock.after, Interval::new(0, 1 << 16)?));
+    }
+    Some(all)
+}
+
 fn training_given(network: &Network, ids: &TrainingIds) -> Option<Given> {
     let mut given = Given::default();
     given.data.extend([ids.inputs, ids.labels]);
@@ -247,9 +275,10 @@ fn training_given(network: &Network, ids: &TrainingIds) -> Option<Given> {
     for parameter in ids.parameters() {
         given.committed.insert(parameter.before, Interval::new(-end, end)?);
         if let Some(state) = parameter.state {
-            given.committed.insert(state, Interval::new(-(1 << 15), (1 << 15) - 1)?);
+            given.committed.insert(state, short()?);
         }
     }
+    given.committed.extend(handed_on(ids)?.into_iter().map(|(before, _, end)| (before, end)));
     for (kind, id) in &ids.tables {
         let values = kind.values()?;
         let (lo, hi) = (*values.iter().min()?, *values.iter().max()?);

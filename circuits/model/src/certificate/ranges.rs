@@ -6,6 +6,7 @@
 //!
 //! - A key in a table, a value beside one: if the rest of the form is known, so is the cell that
 //!   stands in it with factor ±1.
+//! - A key less the value beside it: what stands in both cancels out.
 //! - An equation: likewise. Only factors ±1 count, as any other one could hide a fraction.
 //! - Once every cell of a form is known to be an integer and the form cannot wrap around, a
 //!   scaled lookup bounds its cells too. By itself it would allow fractions.
@@ -19,6 +20,7 @@ use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::interval::Interval;
 use super::pattern::{self, Choice, Selection};
 use super::pick::{self, Pick};
+use super::wide::{merged, scaled};
 use crate::relation::{DimMap, Product, TensorId};
 
 /// What is known of each tensor's cells.
@@ -165,6 +167,13 @@ impl Ranges {
         });
         if let (Some(form), Some(interval)) = (&query.value, values) {
             self.within(system, &Within { axes: &query.axes, form, interval });
+            let keys = Interval::below_power(query.table.log);
+            let apart = keys.and_then(|keys| keys.plus(interval.scaled(-1)?));
+            let negated = scaled(form, -1).unwrap_or_default().into_iter();
+            let difference = merged(query.key.iter().cloned().chain(negated));
+            if let (Some(interval), Some(form)) = (apart, difference) {
+                self.within(system, &Within { axes: &query.axes, form: &form, interval });
+            }
         }
     }
 

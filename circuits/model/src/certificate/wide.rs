@@ -49,7 +49,7 @@ impl<'a> Number<'a> {
 }
 
 /// A multiple of a form.
-fn scaled<'a>(form: &[CellMonomial<'a>], factor: i128) -> Option<Vec<CellMonomial<'a>>> {
+pub fn scaled<'a>(form: &[CellMonomial<'a>], factor: i128) -> Option<Vec<CellMonomial<'a>>> {
     let times = |monomial: &CellMonomial<'a>| {
         Some(CellMonomial { coef: monomial.coef.checked_mul(factor)?, ..monomial.clone() })
     };
@@ -98,7 +98,7 @@ pub fn is_not_negative<'a>(
 }
 
 /// Like terms added up, those that vanish left out.
-fn merged<'a>(all: impl Iterator<Item = CellMonomial<'a>>) -> Option<Vec<CellMonomial<'a>>> {
+pub fn merged<'a>(all: impl Iterator<Item = CellMonomial<'a>>) -> Option<Vec<CellMonomial<'a>>> {
     let mut sums: Vec<CellMonomial<'a>> = Vec::new();
     for monomial in all {
         let like = |known: &&mut CellMonomial<'a>| {

@@ -1,5 +1,6 @@
 //! The public tables: closed-form ranges and the functions' committed rows.
 
+use crate::manifest::{MOMENT_FRAC, Rates};
 use crate::quant::{
     exp_table, gelu_derivative_table, gelu_table, sigmoid_table, silu_derivative_table, silu_table,
     tanh_table,
@@ -51,6 +52,13 @@ pub enum TableKind {
         /// Fractional bits of the argument.
         frac: u32,
     },
+    /// What moves a first moment by the difference `key − 2^15` of a gradient to it.
+    Mean {
+        /// What it takes of the difference, in units of `2^−16`.
+        taken: i64,
+    },
+    /// Adam's rate at a step.
+    Rates(Rates),
 }
 
 impl TableKind {
@@ -58,6 +66,7 @@ impl TableKind {
     pub fn log(self) -> u32 {
         match self {
             Self::Range(bits) => bits,
+            Self::Rates(rates) => rates.log(),
             _ => 16,
         }
     }
@@ -73,6 +82,8 @@ impl TableKind {
             Self::GeluDerivative { frac } => Some(gelu_derivative_table(frac)),
             Self::Silu { frac } => Some(silu_table(frac)),
             Self::SiluDerivative { frac } => Some(silu_derivative_table(frac)),
+            Self::Mean { taken } => Some(mean_table(taken)),
+            Self::Rates(rates) => Some(rates.values()),
         }
     }
 
@@ -87,6 +98,14 @@ impl TableKind {
             Self::GeluDerivative { frac } => format!("gelu_derivative.{frac}"),
             Self::Silu { frac } => format!("silu.{frac}"),
             Self::SiluDerivative { frac } => format!("silu_derivative.{frac}"),
+            Self::Mean { .. } => "mean".into(),
+            Self::Rates(_) => "rates".into(),
         }
     }
+}
+
+/// `⌊(d·taken + 2^15)/2^16⌋` of every difference `d` of 16 bits.
+fn mean_table(taken: i64) -> Vec<i32> {
+    let half = 1i64 << (MOMENT_FRAC - 1);
+    (-(1i64 << 15)..1 << 15).map(|d| ((d * taken + half) >> MOMENT_FRAC) as i32).collect()
 }

@@ -9,7 +9,7 @@
 //! rows are added up over steps and proofs, have the step outside.
 
 use super::builder::{
-    PointwiseBuilder, RelationBuilder, RoundedIds, TableKind, axes, count_parts, place_tables,
+    PointwiseBuilder, RelationBuilder, RoundedIds, TableKind, axes, count_parts, next, place_tables,
 };
 use super::dataset::{DatasetIds, constrain_data};
 use super::draft::Draft;
@@ -19,12 +19,14 @@ use super::slots::{Declaration, Slots};
 use super::tensors::Tensors;
 use crate::graph::{Graph, NodeKind};
 use crate::manifest::{Features, Layer, Network};
-use crate::operators::{ARRIVING, Blocks, LOSS, Sends, Site, Transform, layer_name};
+use crate::operators::{
+    ARRIVING, Blocks, ClockIds, LOSS, MomentIds, PARTS, Sends, Site, Transform, layer_name,
+};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 use crate::size::Bounded;
 
 /// The parameters of one layer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ParameterIds {
     /// Before the first step, `(1, row…, n_out)` or `(1, n_out)`.
     pub before: TensorId,
@@ -34,6 +36,22 @@ pub struct ParameterIds {
     pub update: RoundedIds,
     /// The clipped gradient, with clipping.
     pub clip: Option<RoundedIds>,
+    /// Its moments, with Adam.
+    pub moments: Option<MomentIds>,
+}
+
+/// Moments only where there are some: digests of other relations are what they were before there were any.
+impl core::fmt::Debug for ParameterIds {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { before, state, update, clip, moments } = self;
+        let mut all = f.debug_struct("ParameterIds");
+        all.field("before", before).field("state", state).field("update", update);
+        all.field("clip", clip);
+        if let Some(moments) = moments {
+            all.field("moments", moments);
+        }
+        all.finish()
+    }
 }
 
 /// The tensors of one layer.
@@ -63,7 +81,7 @@ impl core::fmt::Debug for LayerIds {
 }
 
 /// Names of all tensors of a training proof.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TrainingIds {
     /// Inputs, `(1, channels, T, B)`, and `(…, height, width)` of images.
     pub inputs: TensorId,
@@ -75,6 +93,22 @@ pub struct TrainingIds {
     pub loss: Slots,
     /// Function tables' values.
     pub tables: Vec<(TableKind, TensorId)>,
+    /// The clock and the rates, with Adam.
+    pub clock: Option<ClockIds>,
+}
+
+/// A clock only where there is one: digests of other relations are what they were before there were any.
+impl core::fmt::Debug for TrainingIds {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { inputs, labels, layers, loss, tables, clock } = self;
+        let mut all = f.debug_struct("TrainingIds");
+        all.field("inputs", inputs).field("labels", labels).field("layers", layers);
+        all.field("loss", loss).field("tables", tables);
+        if let Some(clock) = clock {
+            all.field("clock", clock);
+        }
+        all.finish()
+    }
 }
 
 impl TrainingIds {
@@ -100,6 +134,28 @@ pub fn parameter_block(network: &Network) -> Result<Vec<(String, Vec<usize>)>, C
         let parts = transform(layer, &name)?.block(layer).into_iter();
         block.extend(parts.map(|(part, sizes)| (format!("{name}.{part}"), sizes)));
     }
+    Ok(block)
+}
+
+/// Names and sizes of Adam's moments, and behind them the clock; nothing with another rule.
+///
+/// # Errors
+/// As [`parameter_block`].
+pub fn moment_block(network: &Network) -> Result<Vec<(String, Vec<usize>)>, CompileError> {
+    let mut block = Vec::new();
+    if network.adam.is_none() {
+        return Ok(block);
+    }
+    for (l, layer) in network.layers.iter().enumerate() {
+        let name = layer_name(l);
+        let learned = transform(layer, &name)?.block(layer).into_iter();
+        // What is tracked has no gradient.
+        for (part, sizes) in learned.filter(|(part, _)| *part != "s") {
+            let of = |moment: &&str| (format!("{name}.{part}.{moment}"), sizes.clone());
+            block.extend(PARTS.iter().map(|moment| of(&moment)));
+        }
+    }
+    block.push(("clock".into(), vec![1]));
     Ok(block)
 }
 
@@ -136,6 +192,9 @@ pub fn table_kinds(network: &Network, graph: &Graph) -> Vec<TableKind> {
             }
         }
     }
+    if let Some(adam) = &network.adam {
+        kinds.extend([adam.table(), TableKind::Rates(adam.rates)]);
+    }
     kinds
 }
 
@@ -155,31 +214,36 @@ pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), 
     let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
     let block = parameter_block(network)?;
     let before = allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"), None);
-    let state = if network.momentum {
-        allocator.place_blocks(1, |_| Group::State, &renamed(&block, "state"), None)
-    } else {
-        Vec::new()
+    let moments = moment_block(network)?;
+    let mut state_of = |block: &[(String, Vec<usize>)]| {
+        allocator.place_blocks(1, |_| Group::State, &renamed(block, "state"), None)
     };
+    let state = if network.momentum { state_of(&block) } else { Vec::new() };
+    let moments_before = if moments.is_empty() { Vec::new() } else { state_of(&moments) };
     let kinds = table_kinds(network, &graph);
     let tables = place_tables(&mut allocator, &kinds)?;
     let (steps, wanted) = (network.steps, renamed(&block, "update.q"));
     let updates = allocator.place_blocks(steps, Group::Update, &wanted, Some("update.padding"));
     let (updates, padding) =
         updates.split_at_checked(block.len()).ok_or(CompileError::Exhausted)?;
+    let moments_after = place_moments(&mut allocator, steps, &moments);
+    let (moments_after, beside) =
+        moments_after.split_at_checked(moments.len()).ok_or(CompileError::Exhausted)?;
 
-    let blocks = [&before[..], &state, updates];
+    let blocks = [&before[..], &state, updates, &moments_before, moments_after];
     let mut listed = Tensors::none();
     declare(network, &mut listed, blocks)?;
     let mut placed = listed.place(&mut allocator, Group::Trace, count_parts(&kinds))?;
-    let (layers, loss) = declare(network, &mut placed, blocks)?;
+    let (layers, loss, clock) = declare(network, &mut placed, blocks)?;
     let counts = placed.left();
 
     let named = tables.iter().filter_map(|(kind, id)| id.map(|id| (*kind, id))).collect();
     let DatasetIds { inputs, labels } = DatasetIds::of(&data)?;
-    let ids = TrainingIds { inputs, labels, layers, loss, tables: named };
+    let ids = TrainingIds { inputs, labels, layers, loss, tables: named, clock };
     let mut builder = RelationBuilder::new(tables);
     constrain_training(&mut builder, network, &graph, &ids)?;
-    constrain_padding(&mut builder, &allocator, padding)?;
+    constrain_padding(&mut builder, &allocator, "update", padding)?;
+    constrain_padding(&mut builder, &allocator, "moments", beside)?;
     constrain_data(&mut builder, network, 1, &ids.data())?;
     Ok((Draft { builder, allocator, counts }, ids))
 }
@@ -204,7 +268,19 @@ pub(super) fn constrain_training(
         let site = Site::new(network, graph, ids, id)?;
         site.operator().forward(builder, &site)?;
     }
-    Ok(())
+    ids.clock.as_ref().map_or(Ok(()), |clock| clock.constrain(builder, network))
+}
+
+/// The moments after each step, and the rest of their rows; nothing if there are none.
+fn place_moments(
+    allocator: &mut Allocator,
+    steps: usize,
+    moments: &[(String, Vec<usize>)],
+) -> Vec<TensorId> {
+    match moments {
+        [] => Vec::new(),
+        all => allocator.place_blocks(steps, Group::Update, all, Some("moments.padding")),
+    }
 }
 
 /// All constraints of a layer's operators: what they put out, the gradient that arrives there, what
@@ -244,10 +320,11 @@ fn constrain_layer(builder: &mut RelationBuilder, sites: &[Site<'_>]) -> Result<
 pub(super) fn constrain_padding(
     builder: &mut RelationBuilder,
     allocator: &Allocator,
+    block: &str,
     padding: &[TensorId],
 ) -> Result<(), CompileError> {
     for (k, id) in padding.iter().enumerate() {
-        let name = format!("update.padding{k}");
+        let name = format!("{block}.padding{k}");
         let Some(tensor) = allocator.tensors().get(id.0) else {
             return Err(CompileError::Missing { name, part: "the rest of a row" });
         };
@@ -262,23 +339,36 @@ fn renamed(block: &[(String, Vec<usize>)], suffix: &str) -> Vec<(String, Vec<usi
 }
 
 /// The trace's own tensors, in their order; `blocks` are the parameters before, the state (with
-/// momentum) and the updates, all in the order of [`parameter_block`].
+/// momentum) and the updates, all in the order of [`parameter_block`], and the moments before and after, in the order of
+/// [`moment_block`].
 fn declare(
     network: &Network,
     tensors: &mut Tensors,
-    blocks: [&[TensorId]; 3],
-) -> Result<(Vec<LayerIds>, Slots), CompileError> {
-    let mut blocks: Blocks<'_> = blocks.map(|block| block.iter().copied());
+    blocks: [&[TensorId]; 5],
+) -> Result<(Vec<LayerIds>, Slots, Option<ClockIds>), CompileError> {
+    let [before, state, updates, first, second] = blocks.map(|block| block.iter().copied());
+    let mut blocks = Blocks { before, state, updates, moments: [first, second] };
     let mut layers = Vec::with_capacity(network.layers.len());
     for (index, layer) in network.layers.iter().enumerate() {
         layers.push(declare_layer(network, index, layer, tensors, &mut blocks)?);
     }
-    if let Some(got) = blocks.iter().map(|block| block.len()).find(|left| *left != 0) {
-        return Err(CompileError::Tensors { part: "parameters left", expected: 0, got });
-    }
     let mut loss = Declaration::new(network, LOSS, tensors);
     network.loss.function().declare(&mut loss)?;
-    Ok((layers, loss.slots()))
+    let loss = loss.slots();
+    let Blocks { before, state, updates, moments: [mut first, mut second] } = blocks;
+    let clock = match network.adam {
+        Some(_) => Some(ClockIds {
+            before: next(&mut first)?,
+            after: next(&mut second)?,
+            rate: tensors.plain("rate".into(), &[network.steps])?,
+        }),
+        None => None,
+    };
+    let left = [before, state, updates, first, second].map(|block| block.len());
+    if let Some(got) = left.into_iter().find(|left| *left != 0) {
+        return Err(CompileError::Tensors { part: "parameters left", expected: 0, got });
+    }
+    Ok((layers, loss, clock))
 }
 
 fn declare_layer(

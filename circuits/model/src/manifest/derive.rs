@@ -5,7 +5,7 @@
 //! every machine derives the same integers.
 
 use super::network::UPDATE_SHIFT;
-use super::schema::Optimizer;
+use super::optimizer::Optimizer;
 use crate::quant::SLOPE_FRAC;
 
 /// Largest relative error of a rounded `eta`: it changes the learning rate by as much.
@@ -68,6 +68,6 @@ pub fn derive_clip_bound(clip: f64, batch: usize, clip_frac: u32) -> i64 {
 }
 
 /// `floor(x·2^exponent + 1/2)`; saturates at the ends of `i64`.
-fn round_scaled(x: f64, exponent: i32) -> i64 {
+pub(super) fn round_scaled(x: f64, exponent: i32) -> i64 {
     libm::floor(libm::scalbn(x, exponent) + 0.5) as i64
 }

@@ -8,11 +8,14 @@
 //! linear layer's absent `bias` is written as present and true. Version 2 has another domain; it has the
 //! image behind the number of inputs, and behind a layer's bias its kernel, stride and padding, of which the
 //! last two are written as 1 (a pool's stride as its kernel) and 0 where a kernel has none. Version 3 has
-//! `from`, `with` and `slope` of a layer behind these; a `leaky_relu`'s absent slope is written as present and 0.01. Two texts with the same values have the same hash; two different values never encode alike.
+//! `from`, `with` and `slope` of a layer behind these; a `leaky_relu`'s absent slope is written as present and 0.01. Version
+//! 4 has the optimizer's kind behind `clip`, and with Adam `beta1`, `beta2` and `epsilon` (absent: their defaults) and the
+//! schedule, if there is one. Two texts with the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
 
 use super::derive::DEFAULT_SLOPE;
+use super::optimizer::{Optimizer, OptimizerKind, Schedule};
 use super::schema::{Data, LayerKind, LayerQuantization, LayerSpec, Manifest, Model, Quantization};
 
 /// First bytes of the encoding of version 1.
@@ -21,6 +24,8 @@ pub const DOMAIN: &[u8] = b"zktrain/manifest/v1\0";
 const DOMAIN_V2: &[u8] = b"zktrain/manifest/v2\0";
 /// First bytes of that of version 3, in which layers may take the values of others than the one before.
 const DOMAIN_V3: &[u8] = b"zktrain/manifest/v3\0";
+/// First bytes of that of version 4, which has Adam.
+const DOMAIN_V4: &[u8] = b"zktrain/manifest/v4\0";
 
 /// The canonical encoding.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
@@ -28,17 +33,14 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
     let domain = match version {
         1 => DOMAIN,
         2 => DOMAIN_V2,
-        _ => DOMAIN_V3,
+        3 => DOMAIN_V3,
+        _ => DOMAIN_V4,
     };
     let mut out = Encoder { bytes: domain.to_vec(), version };
     out.int(manifest.version);
     out.string(&manifest.name);
     out.model(&manifest.model);
-    let optimizer = &manifest.optimizer;
-    out.real(optimizer.learning_rate);
-    out.real(optimizer.momentum);
-    out.real(optimizer.weight_decay);
-    out.option(optimizer.clip, Encoder::real);
+    out.optimizer(&manifest.optimizer);
     let training = &manifest.training;
     for size in [training.batch, training.steps_per_proof, training.max_steps] {
         out.size(size);
@@ -135,6 +137,31 @@ impl Encoder {
             };
             self.option(slope, Self::real);
         }
+    }
+
+    fn optimizer(&mut self, optimizer: &Optimizer) {
+        self.real(optimizer.learning_rate);
+        self.real(optimizer.momentum);
+        self.real(optimizer.weight_decay);
+        self.option(optimizer.clip, Self::real);
+        if self.version < 4 {
+            return;
+        }
+        self.int(optimizer.kind as i64);
+        if optimizer.kind == OptimizerKind::Adam {
+            self.real(optimizer.beta1());
+            self.real(optimizer.beta2());
+            self.real(optimizer.epsilon());
+            self.option(optimizer.schedule.as_ref(), Self::schedule);
+        }
+    }
+
+    fn schedule(&mut self, schedule: &Schedule) {
+        self.int(schedule.kind as i64);
+        self.size(schedule.warmup);
+        self.option(schedule.steps, Self::size);
+        self.option(schedule.every, Self::size);
+        self.option(schedule.factor, Self::real);
     }
 
     fn data(&mut self, data: &Data) {

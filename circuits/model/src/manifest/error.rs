@@ -218,6 +218,16 @@ pub enum ManifestErrorKind {
         /// The relative error found.
         got: f64,
     },
+    /// A share of a moment that its fixed point cannot hold.
+    #[error(
+        "rounding changes what a step adds by a factor of 1 ± {got:.3}, at most {max} is allowed"
+    )]
+    ImpreciseMoment {
+        /// Largest relative error.
+        max: f64,
+        /// The relative error found.
+        got: f64,
+    },
     /// A weight decay that the update's fixed point cannot hold.
     #[error(
         "rounding changes it by a factor of 1 ± {got:.3}, at most {max} is allowed; with this \

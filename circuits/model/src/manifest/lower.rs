@@ -5,9 +5,10 @@ use super::derive::{MAX_LAMBDA_ERROR, derive_lambda, derive_mu, lambda_error};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::features::Features;
 use super::network::{Activation, Layer, Network, RoundSpec, bit_length};
+use super::optimizer::OptimizerKind;
 use super::schema::{LayerKind, LayerQuantization, Manifest, Quantization};
 use super::shape::{Shape, shapes};
-use crate::operators::{ARRIVING, Elementwise, Scale, Sent, Transform};
+use crate::operators::{ARRIVING, Adam, Elementwise, Scale, Sent, Transform};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
 /// Most bits of the magnitude of a gradient that arrives at a layer: it is a cell of 32 bits where a rectifier follows.
@@ -45,6 +46,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         max_steps: manifest.training.max_steps,
         momentum: q.mu != 0,
         mu: q.mu,
+        adam: Adam::of(manifest, q.weight_frac)?,
         lambda: q.lambda,
         one_hot: manifest.model.loss.function().one_hot() && manifest.data.classes.is_some(),
         row_log: q.row_log,
@@ -161,6 +163,7 @@ impl Backward {
             clip: None,
             update: None,
             eta: 0,
+            epsilon: 0,
             norm: None,
             rows: None,
         }
@@ -185,6 +188,11 @@ impl Lowering<'_> {
         }
         layers.reverse();
         Ok(layers)
+    }
+
+    /// Whether the manifest's optimizer is Adam.
+    pub fn has_adam(&self) -> bool {
+        self.manifest.optimizer.kind == OptimizerKind::Adam
     }
 
     /// The scale of what layer `l` puts out.

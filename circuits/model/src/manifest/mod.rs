@@ -11,6 +11,8 @@ mod error;
 mod features;
 mod lower;
 mod network;
+mod optimizer;
+mod rates;
 mod schema;
 mod shape;
 mod validate;
@@ -30,9 +32,11 @@ pub(crate) use lower::{Arriving, Consumers, Lowering, derived, in_range, own_fra
 pub use network::{
     Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
 };
+pub use optimizer::{Optimizer, OptimizerKind, Schedule, ScheduleKind};
+pub use rates::{MOMENT_FRAC, Rates, schedule_factors};
 pub use schema::{
-    Data, Feature, LayerKind, LayerQuantization, LayerSpec, Loss, Manifest, Model, Optimizer,
-    Quantization, Target, Training, Uniform,
+    Data, Feature, LayerKind, LayerQuantization, LayerSpec, Loss, Manifest, Model, Quantization,
+    Target, Training, Uniform,
 };
 pub use shape::{MAX_KERNEL, MAX_LAYERS, MAX_SIDE, MAX_WIDTH, Shape};
 pub(crate) use shape::{no_kernel, no_weights, range, width};
@@ -40,8 +44,8 @@ pub use validate::MAX_CLASSES;
 pub(crate) use validate::real;
 
 /// The newest manifest format. Version 2 is version 1 with images and kernels; version 3 adds layers that take
-/// the values of others than the one before. All are read and written.
-pub const VERSION: u32 = 3;
+/// the values of others than the one before, version 4 Adam. All are read and written.
+pub const VERSION: u32 = 4;
 /// Bytes of a manifest's text at most: room for nine thousand named columns, and little enough
 /// that reading any text takes less than 50 MB. More columns share a scaling.
 pub const MAX_TEXT: usize = 1 << 19;
@@ -107,13 +111,14 @@ impl Manifest {
 
     /// keccak256 of the canonical encoding, not of the text: equal values, equal hash.
     ///
-    /// The encoding is `"zktrain/manifest/v1\0"`, or v2 or v3, followed by all fields in the order of
+    /// The encoding is `"zktrain/manifest/v1\0"`, or v2 to v4, followed by all fields in the order of
     /// their declaration: integers and lengths as 8 bytes big endian, real numbers as the
     /// big-endian bits of their double (−0 as 0), strings and lists preceded by their
     /// length, optional fields by 0 or 1, enumerations as their index; a linear layer's
     /// absent `bias` counts as true. Version 2 has the image behind the inputs and a kernel's
     /// size, stride (absent: 1) and padding (absent: 0) behind a layer's bias; version 3 has `from`, `with` and
-    /// `slope` (of a leaky ReLU absent: 0.01) behind these.
+    /// `slope` (of a leaky ReLU absent: 0.01) behind these; version 4 has the optimizer's kind behind `clip`, and with
+    /// Adam `beta1`, `beta2`, `epsilon` (absent: their defaults) and the schedule.
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }
@@ -134,6 +139,13 @@ impl Model {
     /// As there.
     pub fn shapes(&self) -> Result<Vec<Shape>, ManifestError> {
         shape::shapes(self)
+    }
+}
+
+impl Manifest {
+    /// The oldest format that has all that this manifest has.
+    pub fn oldest_version(&self) -> u32 {
+        self.model.version().max(self.optimizer.version())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::features::{Features, Kernel};
 pub use super::schema::Loss;
-use crate::operators::{LayerKind, Norm, RowBounds};
+use crate::operators::{Adam, LayerKind, Norm, RowBounds};
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
@@ -46,6 +46,8 @@ pub struct Network {
     pub momentum: bool,
     /// `round(momentum·2^16)`.
     pub mu: i64,
+    /// What Adam computes with; none with another rule.
+    pub adam: Option<Adam>,
     /// `round(learning_rate·weight_decay·2^16)`.
     pub lambda: i64,
     /// Whether labels are one-hot rows; false for a logistic label bit and for regression targets.
@@ -148,12 +150,14 @@ pub struct Layer {
     /// Rounding of the derivative product to `D`, by `2^(2·a_frac − 2)` for sigmoid, `2^(2·a_frac)` for tanh, `2^16`
     /// for leaky ReLU and `2^14` for GELU and SiLU; absent for others.
     pub d: Option<RoundSpec>,
-    /// Rounding and clipping of `G`; only with gradient clipping.
+    /// Rounding and clipping of `G`; only with gradient clipping, or with Adam.
     pub clip: Option<RoundSpec>,
     /// Rounding of `mu·δ + eta·G + lambda·W` to the update; `None` of a layer without parameters.
     pub update: Option<RoundSpec>,
-    /// Multiplier of the gradient sum.
+    /// Multiplier of the gradient sum; 0 with Adam.
     pub eta: i64,
+    /// What is added to the root of a second moment; with Adam only, else 0.
+    pub epsilon: i64,
     /// What a batch norm computes with; `None` of any other layer.
     pub norm: Option<Norm>,
     /// What a layer norm computes with; `None` of any other layer.
@@ -268,6 +272,11 @@ impl Network {
             layer.connect(*input, *output);
             (layer.from, layer.with) = (l.checked_sub(1), None);
         }
+    }
+
+    /// Whether its optimizer carries anything from step to step.
+    pub fn has_state(&self) -> bool {
+        self.momentum || self.adam.is_some()
     }
 
     /// Output width of the last layer.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::features::Kernel;
+use super::optimizer::Optimizer;
 
 pub use crate::operators::{LayerKind, Loss};
 
@@ -31,7 +32,7 @@ pub struct Manifest {
     pub name: String,
     /// Layers and loss.
     pub model: Model,
-    /// Hyper-parameters of stochastic gradient descent.
+    /// How parameters change.
     pub optimizer: Optimizer,
     /// Batch size, steps per proof, length of a chain.
     pub training: Training,
@@ -152,23 +153,6 @@ impl LayerSpec {
     }
 }
 
-/// Hyper-parameters of stochastic gradient descent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Optimizer {
-    /// Step length, applied to the mean gradient of a batch.
-    pub learning_rate: f64,
-    /// Share of the previous update that is added to the next; 0 for none.
-    #[serde(default)]
-    pub momentum: f64,
-    /// Coefficient of the L2 penalty, on weights and biases; 0 for none.
-    #[serde(default)]
-    pub weight_decay: f64,
-    /// Largest magnitude of an element of the mean gradient.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-}
-
 /// Batch size, steps per proof, length of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -274,14 +258,15 @@ pub struct LayerQuantization {
     /// Fractional bits of the gradient that arrives at the layer's activation; absent on the last layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grad_frac: Option<u32>,
-    /// Fractional bits of the clipped gradient sum; only with `optimizer.clip`.
+    /// Fractional bits of the clipped gradient sum; only with `optimizer.clip`, or with Adam, where it is always
+    /// clipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_frac: Option<u32>,
     /// `round(clip·batch·2^clip_frac)`; only with `optimizer.clip`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_bound: Option<i64>,
-    /// `round(learning_rate/batch·2^(weight_frac + 16 − f))`, `f` the fractional bits of the gradient sum; 0 of
-    /// a layer without parameters.
+    /// `round(learning_rate/batch·2^(weight_frac + 16 − f))`, `f` the fractional bits of the gradient sum; 0
+    /// with Adam, and of a layer without parameters.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub eta: i64,
 }

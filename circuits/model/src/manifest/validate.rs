@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::VERSION;
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::lower::in_range;
-use super::schema::{Data, LayerKind, LayerSpec, Manifest, Optimizer, Quantization, Training};
+use super::optimizer::{Optimizer, OptimizerKind, Schedule, ScheduleKind};
+use super::rates::beta_error;
+use super::schema::{Data, LayerKind, LayerSpec, Manifest, Quantization, Training};
 use super::shape::{Shape, shapes};
 use crate::operators::normed_count;
 
@@ -20,6 +22,7 @@ pub(super) fn draft(manifest: &Manifest) -> Result<(), ManifestError> {
     let shapes = shapes(&manifest.model)?;
     optimizer(&manifest.optimizer)?;
     training(&manifest.training)?;
+    adam(manifest)?;
     let mut norms = shapes.iter().filter(|shape| shape.kind == LayerKind::BatchNorm);
     norms.try_for_each(|shape| normed_count(manifest.training.batch, shape).map(|_| ()))?;
     columns(&manifest.data, manifest.model.input)?;
@@ -37,6 +40,9 @@ fn version(manifest: &Manifest) -> Result<(), ManifestError> {
     };
     if manifest.model.image.is_some() && got < 2 {
         return newer("model.image".into(), 2);
+    }
+    if got < manifest.optimizer.version() {
+        return newer("optimizer".into(), 4);
     }
     let layers = manifest.model.layers.iter().map(LayerSpec::version);
     match layers.enumerate().find(|(_, needed)| got < *needed) {
@@ -69,6 +75,75 @@ fn optimizer(optimizer: &Optimizer) -> Result<(), ManifestError> {
     real("optimizer.momentum", 0.0, 1.0 - 1.0 / 65_536.0, optimizer.momentum)?;
     real("optimizer.weight_decay", 0.0, 1.0, optimizer.weight_decay)?;
     optimizer.clip.map_or(Ok(()), |clip| real("optimizer.clip", TINY, 1e6, clip))
+}
+
+/// Largest relative error of what a moment takes of a step.
+const MAX_BETA_ERROR: f64 = 1.0 / 16.0;
+
+/// What Adam asks of hyper-parameters; what others do not have is not said without it.
+fn adam(manifest: &Manifest) -> Result<(), ManifestError> {
+    let optimizer = &manifest.optimizer;
+    let unexpected = |fields: &[(&str, bool)]| match fields.iter().find(|(_, said)| *said) {
+        Some((field, _)) => Err(ManifestError::new(format!("optimizer.{field}"), Kind::Unexpected)),
+        None => Ok(()),
+    };
+    if optimizer.kind == OptimizerKind::Sgd {
+        return unexpected(&[
+            ("beta1", optimizer.beta1.is_some()),
+            ("beta2", optimizer.beta2.is_some()),
+            ("epsilon", optimizer.epsilon.is_some()),
+            ("schedule", optimizer.schedule.is_some()),
+        ]);
+    }
+    unexpected(&[
+        ("momentum", optimizer.momentum != 0.0),
+        ("weight_decay", optimizer.weight_decay != 0.0),
+        ("clip", optimizer.clip.is_some()),
+    ])?;
+    real("optimizer.epsilon", 0.0, 1.0, optimizer.epsilon())?;
+    // 1 − 2^−12 leaves a second moment sixteen units of 2^−16 of a step.
+    let betas = [
+        ("beta1", optimizer.beta1(), 0.0, 1.0 - 1.0 / 65_536.0),
+        ("beta2", optimizer.beta2(), 0.5, 1.0 - 1.0 / 4096.0),
+    ];
+    for (name, beta, least, most) in betas {
+        let field = format!("optimizer.{name}");
+        real(field.clone(), least, most, beta)?;
+        let got = beta_error(beta);
+        if got > MAX_BETA_ERROR {
+            return Err(ManifestError::new(
+                field,
+                Kind::ImpreciseMoment { max: MAX_BETA_ERROR, got },
+            ));
+        }
+    }
+    optimizer.schedule.map_or(Ok(()), |it| schedule(&it, manifest.training.max_steps))
+}
+
+fn schedule(schedule: &Schedule, max_steps: usize) -> Result<(), ManifestError> {
+    const MOST: i64 = 1 << 16;
+    let field = |name: &str| format!("optimizer.schedule.{name}");
+    let ends = matches!(schedule.kind, ScheduleKind::Linear | ScheduleKind::Cosine);
+    let falls = schedule.kind == ScheduleKind::Step;
+    let size = |size: usize| size.min(1 << 32) as i64;
+    in_range(field("warmup"), 0, MOST, size(schedule.warmup))?;
+    if ends {
+        let first = size(schedule.warmup) + 1;
+        in_range(field("steps"), first, MOST, size(schedule.steps.unwrap_or(max_steps)))?;
+    } else if schedule.steps.is_some() {
+        return Err(ManifestError::new(field("steps"), Kind::Unexpected));
+    }
+    match (falls, schedule.every, schedule.factor) {
+        (true, Some(every), Some(factor)) => {
+            in_range(field("every"), 1, MOST, size(every))?;
+            real(field("factor"), 1.0 / 65_536.0, 1.0, factor)
+        }
+        (true, None, _) => Err(ManifestError::new(field("every"), Kind::Missing)),
+        (true, _, None) => Err(ManifestError::new(field("factor"), Kind::Missing)),
+        (false, Some(_), _) => Err(ManifestError::new(field("every"), Kind::Unexpected)),
+        (false, _, Some(_)) => Err(ManifestError::new(field("factor"), Kind::Unexpected)),
+        (false, None, None) => Ok(()),
+    }
 }
 
 fn training(training: &Training) -> Result<(), ManifestError> {

@@ -2,7 +2,7 @@
 //! once; a convolution the part of an image that its kernel covers, at every place of the kernel.
 
 use super::geometry::Geometry;
-use super::optimizer::{self, Blocks, Rule, weights_form};
+use super::optimizer::{self, Blocks, LayerState, Rule, weights_form};
 use super::site::{Site, differs, missing};
 use super::{
     Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, Sent, TensorKernels, Transform,
@@ -80,7 +80,9 @@ impl<W: Weights> Transform for Affine<W> {
             * i128::from(back.gradient.max);
         let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;
         let update = optimizer::update(lowering, l, step)?;
+        let epsilon = optimizer::epsilon(lowering, step.0)?;
         Ok(Layer {
+            epsilon,
             grad_frac,
             // At most 2^12·2^24·2^15·2^16: as it is bounded below, it fits.
             grad_max: i64::try_from(grad_max).unwrap_or(i64::MAX),
@@ -206,7 +208,7 @@ impl<W: Weights> Operator for Affine<W> {
         let (network, rows) = (site.network, layer.rows());
         let name = format!("{}.w", site.name());
         let w = weights(own, &site.name())?;
-        let rule = optimizer::Change::new(network, layer, w, name, &rows, &[layer.n_out])?;
+        let rule = optimizer::Change::new(site, layer, w, name, &rows, &[layer.n_out])?;
         let (coef, out) = rule.gradient()?;
         let meeting = Geometry { layer }.gradient(network);
         let place = |axis: usize| meeting.order.get(axis).copied().unwrap_or(axis);
@@ -236,7 +238,7 @@ fn bias_gradient(
     map.resize(3 + layer.output.sides().len(), DimMap::Sum);
     let sum = Form::zero().plus_form(1 << layer.a_in_frac, &site.gradient(&map)?);
     let name = format!("{}.b", site.name());
-    let rule = optimizer::Change::new(site.network, layer, b, name, &[layer.n_out], &[])?;
+    let rule = optimizer::Change::new(site, layer, b, name, &[layer.n_out], &[])?;
     let (coef, form) = rule.gradient()?;
     let domain = Domain::new(&[site.network.steps, layer.n_out]);
     let form = form.plus_form(-i128::from(coef), &sum);
@@ -372,22 +374,21 @@ impl<W: Weights> Arithmetic for Affine<W> {
     fn update<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
-        velocity: Option<&LayerParameters>,
+        state: &LayerState<'_>,
         kept: &SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Option<LayerParameters>, Untraced> {
         let rule = Rule { pass };
         let (gradient, mut of_biases) = gradient_sums(pass, kept)?;
-        let before = velocity.map(|v| &v.w[..]);
         let own = trace.w.get_or_insert_default();
-        let w = rule.apply(&gradient, &pass.parameters.w, before, own)?;
+        let w = rule.apply(&gradient, &pass.parameters.w, &state.weights(), own)?;
         let Some(b) = &pass.parameters.b else {
             return Ok(Some(LayerParameters { w, b: None, s: None }));
         };
         // A bias is a weight whose input is one.
         of_biases.iter_mut().for_each(|x| *x <<= pass.layer.a_in_frac);
-        let before = velocity.and_then(|v| v.b.as_deref());
-        let b = rule.apply(&of_biases, b, before, trace.b.get_or_insert_default())?;
+        let own = trace.b.get_or_insert_default();
+        let b = rule.apply(&of_biases, b, &state.biases(), own)?;
         Ok(Some(LayerParameters { w, b: Some(b), s: None }))
     }
 }

@@ -16,6 +16,7 @@
 //! Tensors go by names that operators give them, from declaration to witness: nothing else knows which there
 //! are. Those that several operators know are `z` and `g`.
 
+mod adam;
 mod add;
 mod affine;
 mod arithmetic;
@@ -47,16 +48,19 @@ mod softmax;
 mod tabulated;
 mod tanh;
 
+pub use adam::{Adam, ClockIds, GRADIENT_HI, MomentIds, Step};
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
 pub use batch_norm::{GAIN_FRAC, Norm, Normed, SCALE_FRAC};
 pub use moments::{MEAN_FRAC, Moments, SENT_FRAC};
 pub use registry::{LayerKind, Loss};
 pub use row_norm::{INVERSE_BITS, RowBounds};
 
+pub(crate) use adam::PARTS;
 pub(crate) use batch_norm::count as normed_count;
 pub(crate) use input::Input;
 use loss::{less_labels, looked_up, loss_layer, outputs_gradient};
 pub(crate) use optimizer::Blocks;
+pub use optimizer::LayerState;
 pub use site::ARRIVING;
 pub(crate) use site::{LOSS, Site, layer_name};
 
@@ -171,7 +175,7 @@ pub(crate) trait Arithmetic {
     fn update<K: TensorKernels>(
         &self,
         _pass: &Pass<'_, K>,
-        _velocity: Option<&LayerParameters>,
+        _state: &LayerState<'_>,
         _kept: &SavedTensors<K::Matrix>,
         _trace: &mut LayerTrace,
     ) -> Result<Option<LayerParameters>, Untraced> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
-use super::{Arithmetic, LossFunction, Role};
+use super::{Arithmetic, LayerState, LossFunction, Role};
 use super::{add, affine::Affine, avg_pool2d, batch_norm, conv2d, linear, max_pool2d};
 use super::{gelu, leaky_relu, relu, sigmoid, silu, smooth::Smooth, tabulated::Tabulated, tanh};
 use super::{logistic, mse, row_norm::RowNorm, scale, softmax};
@@ -73,11 +73,11 @@ macro_rules! layers {
             pub fn update<K: TensorKernels>(
                 self,
                 pass: &Pass<'_, K>,
-                velocity: Option<&LayerParameters>,
+                state: &LayerState<'_>,
                 kept: &SavedTensors<K::Matrix>,
                 trace: &mut LayerTrace,
             ) -> Result<Option<LayerParameters>, Untraced> {
-                match self { $(Self::$kind => $operator.update(pass, velocity, kept, trace),)+ }
+                match self { $(Self::$kind => $operator.update(pass, state, kept, trace),)+ }
             }
         }
     };

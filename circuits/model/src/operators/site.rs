@@ -55,6 +55,11 @@ impl<'a> Site<'a> {
         Self::new(self.network, self.graph, self.ids, id)
     }
 
+    /// The rates of all steps, with Adam.
+    pub fn rate(&self) -> Option<TensorId> {
+        self.ids.clock.as_ref().map(|clock| clock.rate)
+    }
+
     /// The node's operator.
     pub fn operator(&self) -> &'static dyn Operator {
         self.node.kind.operator()

@@ -1,18 +1,20 @@
 //! The training loop against a scalar re-implementation, written from the specification alone.
 
 mod norm;
+mod optimizer;
 mod rows;
 mod scalar;
 mod wide;
 
 use proptest::prelude::*;
 use zktrain_model::manifest::{
-    Kernel, LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
+    Kernel, LayerKind, LayerSpec, Loss, Manifest, Optimizer, Schedule, ScheduleKind, Target,
+    Training,
 };
-use zktrain_model::trace::{Parameters, Trace};
+use zktrain_model::trace::{OptimizerState, Parameters, Trace};
 
 use self::scalar::check;
-use super::{TrainError, Trainer, last_update};
+use super::{TrainError, Trainer, last_state};
 use crate::{CalibrationError, calibrate, evaluate, initial_parameters, synthetic};
 
 /// Height, width and channels, and the layers over them.
@@ -32,6 +34,8 @@ struct Case {
     momentum: f64,
     decay: f64,
     clip: Option<f64>,
+    /// Adam, and which schedule; without it what stands before.
+    adam: Option<usize>,
     batch: u32,
     steps: u32,
     /// What makes a graph of the layers.
@@ -84,7 +88,6 @@ impl Case {
         manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
         manifest.model.layers = layers;
         manifest.model = synthetic::with_shortcuts(&manifest.model, self.graph).unwrap();
-        manifest.version = manifest.model.version();
         manifest.model.loss = loss;
         let classes = if loss == Loss::Logistic { 2 } else { outputs };
         manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
@@ -98,11 +101,34 @@ impl Case {
             momentum: self.momentum,
             weight_decay: self.decay,
             clip: self.clip,
+            ..Optimizer::default()
         };
+        if let Some(schedule) = self.adam {
+            manifest.optimizer = adam(schedule);
+        }
+        manifest.version = manifest.oldest_version();
         manifest.training =
             Training { batch: 1 << self.batch, steps_per_proof: 1 << self.steps, max_steps: 64 };
         manifest
     }
+}
+
+/// Adam with one of several schedules and shares.
+fn adam(which: usize) -> Optimizer {
+    let schedule = |kind, steps, every: Option<usize>| {
+        let factor = every.map(|_| 0.625);
+        Some(Schedule { kind, warmup: which, steps, every, factor })
+    };
+    let schedule = match which {
+        0 => None,
+        1 => schedule(ScheduleKind::Constant, None, None),
+        2 => schedule(ScheduleKind::Linear, Some(9), None),
+        3 => schedule(ScheduleKind::Cosine, None, None),
+        _ => schedule(ScheduleKind::Step, None, Some(3)),
+    };
+    let (beta1, beta2) = if which < 3 { (None, None) } else { (Some(0.5), Some(0.9)) };
+    let epsilon = (which == 2).then_some(1e-3);
+    Optimizer { beta1, beta2, epsilon, schedule, ..Optimizer::adam(1.0 / 128.0) }
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -143,8 +169,8 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![Just(0.0), Just(0.9)],
         prop_oneof![Just(0.0), Just(1.0 / 64.0)],
         prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
-        0u32..4,
-        0u32..3,
+        prop_oneof![3 => Just(None), 2 => (0usize..5).prop_map(Some)],
+        (0u32..4, 0u32..3),
         (prop_oneof![Just(0), any::<u64>()], any::<u64>()),
     )
         .prop_map(
@@ -156,8 +182,8 @@ fn case() -> impl Strategy<Value = Case> {
                 momentum,
                 decay,
                 clip,
-                batch,
-                steps,
+                adam,
+                (batch, steps),
                 (graph, seed),
             )| {
                 Case {
@@ -170,6 +196,7 @@ fn case() -> impl Strategy<Value = Case> {
                     momentum,
                     decay,
                     clip,
+                    adam,
                     batch,
                     steps,
                     graph,
@@ -227,7 +254,7 @@ fn train_and_check(manifest: &Manifest, scale: f64, seed: u64) -> Vec<Trace> {
         let (x, y) = data.window(&network, index).unwrap();
         let trace = trainer.train_window(&parameters, state.as_ref(), x, y).unwrap();
         check(manifest, &network, &trace);
-        state = last_update(&network, &trace);
+        state = last_state(&network, &trace);
         parameters = trace.after.clone();
         traces.push(trace);
     }
@@ -281,6 +308,7 @@ fn shape_13_7_3() -> Case {
         momentum: 0.9,
         decay: 0.01,
         clip: None,
+        adam: None,
         batch: 3,
         steps: 2,
         graph: 0,
@@ -343,7 +371,7 @@ fn what_does_not_fit_the_network_is_refused() {
     let (x, y) = data.window(&network, 0).unwrap();
     let good = initial_parameters(&network, 1);
     let trainer = Trainer::new(network.clone()).unwrap();
-    let run = |p: &Parameters, s: Option<&Parameters>, x: &[i16], y: &[i16]| {
+    let run = |p: &Parameters, s: Option<&OptimizerState>, x: &[i16], y: &[i16]| {
         trainer.train_window(p, s, x, y).map(|_| ()).unwrap_err()
     };
     let window = |what, expected, got| TrainError::Window { what, expected, got };
@@ -379,15 +407,15 @@ fn what_does_not_fit_the_network_is_refused() {
     assert!(trainer.train_window(&bad, None, x, y).is_ok());
     bad.layers[1].w[2] = limit;
     assert!(matches!(run(&bad, None, x, y), TrainError::ParameterRange { .. }));
-    let mut state = good.clone();
-    state.layers.iter_mut().for_each(|l| l.w.fill(-(1 << 15)));
+    let mut state = OptimizerState { blocks: vec![good.clone()], steps: 0 };
+    state.blocks[0].layers.iter_mut().for_each(|l| l.w.fill(-(1 << 15)));
     assert!(trainer.train_window(&good, Some(&state), x, y).is_ok());
-    state.layers[0].w[0] = (1 << 15) + 1;
+    state.blocks[0].layers[0].w[0] = (1 << 15) + 1;
     assert!(matches!(run(&good, Some(&state), x, y), TrainError::ParameterRange { bits: 16, .. }));
     let mut case = shape_13_7_3();
     case.momentum = 0.0;
     let plain = Trainer::new(calibrated(&case.manifest()).network().unwrap()).unwrap();
-    let error = plain.train_window(&good, Some(&good), x, y).unwrap_err();
+    let error = plain.train_window(&good, Some(&state), x, y).unwrap_err();
     assert_eq!(error, TrainError::UnexpectedState);
 }
 

@@ -1,15 +1,14 @@
 //! The specification, one scalar at a time.
 
 use zktrain_model::manifest::{self, LayerKind, Loss, Manifest, Network, RoundSpec};
-use zktrain_model::trace::{
-    LayerParameters, ParameterTrace, Parameters, Record, Recorded, Rounded, Trace,
-};
+use zktrain_model::trace::{LayerParameters, Parameters, Record, Recorded, Rounded, Trace};
 
 use zktrain_model::operators::ARRIVING;
 
 use super::norm::Norm;
+use super::optimizer::{Change, Next, State};
 use super::rows::Rows;
-use crate::train::last_update;
+use crate::train::last_state;
 
 /// Rounding by 2^16 to 16 bits, of products of numbers of 16 bits with 2^16 at most.
 const SIXTEEN: RoundSpec = RoundSpec {
@@ -23,14 +22,14 @@ const SIXTEEN: RoundSpec = RoundSpec {
 
 /// Expected contents of one `Rounded`, in index order.
 #[derive(Default)]
-struct Expect {
-    q: Vec<i32>,
-    r: Vec<i32>,
+pub struct Expect {
+    pub q: Vec<i32>,
+    pub r: Vec<i32>,
     excess: Vec<(u32, i64)>,
 }
 
 impl Expect {
-    fn round(&mut self, x: i128, spec: &RoundSpec) -> i64 {
+    pub fn round(&mut self, x: i128, spec: &RoundSpec) -> i64 {
         let half = if spec.shift == 0 { 0 } else { 1i128 << (spec.shift - 1) };
         let v = (x + half).div_euclid(1 << spec.shift);
         let q = v.clamp(spec.lo.into(), spec.hi.into());
@@ -43,7 +42,7 @@ impl Expect {
         q as i64
     }
 
-    fn check(&self, got: &Rounded, what: &str) {
+    pub fn check(&self, got: &Rounded, what: &str) {
         assert_eq!(self.q, got.q, "{what} quotients");
         assert_eq!(self.r, got.r, "{what} remainders");
         assert_eq!(self.excess, got.excess, "{what} excesses");
@@ -63,10 +62,8 @@ struct Layer {
     g: Vec<Expect>,
     d: Expect,
     d_relu: Vec<i32>,
-    clip_w: Expect,
-    clip_b: Expect,
-    update_w: Expect,
-    update_b: Expect,
+    w: Change,
+    b: Change,
     update_s: Expect,
     norm: Norm,
     rows: Rows,
@@ -117,7 +114,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     let sources = sources(manifest);
     let mut expected: Vec<Layer> = (0..count).map(|_| Layer::default()).collect();
     let mut parameters = trace.before.clone();
-    let mut velocity = trace.state.clone();
+    let mut state = trace.state.clone();
     let mut loss = LossExpect::default();
     for t in 0..network.steps {
         let window = t * batch * network.input..(t + 1) * batch * network.input;
@@ -197,6 +194,10 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
         // What has arrived at every layer's output; of the last one what the loss says.
         let mut arrived: Vec<Vec<i64>> = vec![Vec::new(); count];
         let mut updates = Vec::new();
+        let done = state.as_ref().map_or(0, |state| state.steps);
+        let rates = network.adam.as_ref().map(|adam| adam.rates.values());
+        let rate = rates.map_or(0, |rates| rates[done as usize]);
+        let mut next = Next::new(network, &parameters);
         for l in (0..count).rev() {
             let layer = &network.layers[l];
             let d = if l + 1 == count {
@@ -237,35 +238,32 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 continue;
             }
             let (len, n_in, n_out) = (layer.input.count(), layer.n_in, layer.n_out);
-            let step = |x: i128, w: i32, v: i32, clip: &mut Expect, update: &mut Expect| {
-                let g = match &layer.clip {
-                    Some(spec) => i128::from(clip.round(x, spec)),
-                    None => x,
-                };
-                let x = i128::from(network.mu) * i128::from(v)
-                    + i128::from(layer.eta) * g
-                    + i128::from(network.lambda) * i128::from(w);
-                update.round(x, &layer.update.unwrap()) as i32
-            };
+            let own = (network, layer, rate);
+            let of_weights = State { state: state.as_ref(), layer: l, of: |p| &p.w };
+            let of_biases =
+                State { state: state.as_ref(), layer: l, of: |p| p.b.as_ref().unwrap() };
             let mut w_updates = Vec::new();
-            let Layer { clip_w, clip_b, update_w, update_b, update_s, norm, .. } = &mut expected[l];
+            let Layer { w: of_w, b: of_b, update_s, norm, .. } = &mut expected[l];
             if layer.kind == LayerKind::BatchNorm {
                 let p = &parameters.layers[l];
-                let v = velocity.as_ref().map(|v| &v.layers[l]);
+                let mut b = Vec::new();
                 for (j, w) in p.w.iter().enumerate() {
-                    let v = v.map_or(0, |v| v.w[j]);
-                    w_updates.push(step(norm.learned(j)[0], *w, v, clip_w, update_w));
+                    let (update, left) = of_w.step(own, norm.learned(j)[0], *w, &of_weights.at(j));
+                    w_updates.push(update);
+                    next.weight(l, &left);
                 }
-                let b = p.b.as_ref().unwrap().iter().enumerate().map(|(j, b)| {
-                    let v = v.map_or(0, |v| v.b.as_ref().unwrap()[j]);
-                    step(norm.learned(j)[1], *b, v, clip_b, update_b)
-                });
-                let b = b.collect();
+                for (j, w) in p.b.as_ref().unwrap().iter().enumerate() {
+                    let (update, left) = of_b.step(own, norm.learned(j)[1], *w, &of_biases.at(j));
+                    b.push(update);
+                    next.bias(l, &left);
+                }
                 let s = p.s.as_ref().unwrap().iter().enumerate().map(|(i, s)| {
                     let x = norm.tracked(*s, i / n_out, i % n_out);
                     update_s.round(x, &layer.norm.as_ref().unwrap().statistics) as i32
                 });
-                updates.push((w_updates, b, Some(s.collect::<Vec<i32>>())));
+                let s: Vec<i32> = s.collect();
+                next.tracked(l, &s);
+                updates.push((w_updates, b, Some(s)));
                 continue;
             }
             let mut sums = vec![0i128; n_in * n_out];
@@ -284,35 +282,34 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 for j in 0..n_out {
                     let x = sums[k * n_out + j];
                     let at = k * n_out + j;
-                    let v = velocity.as_ref().map_or(0, |v| v.layers[l].w[at]);
-                    w_updates.push(step(x, parameters.layers[l].w[at], v, clip_w, update_w));
+                    let w = parameters.layers[l].w[at];
+                    let (update, left) = of_w.step(own, x, w, &of_weights.at(at));
+                    w_updates.push(update);
+                    next.weight(l, &left);
                 }
             }
             let mut b_updates = Vec::new();
             if let Some(b) = &parameters.layers[l].b {
                 for (j, b) in b.iter().enumerate() {
                     let x: i128 = d.iter().skip(j).step_by(n_out).map(|d| i128::from(*d)).sum();
-                    let v = velocity.as_ref().map_or(0, |v| v.layers[l].b.as_ref().unwrap()[j]);
-                    b_updates.push(step(x << layer.a_in_frac, *b, v, clip_b, update_b));
+                    let (update, left) = of_b.step(own, x << layer.a_in_frac, *b, &of_biases.at(j));
+                    b_updates.push(update);
+                    next.bias(l, &left);
                 }
             }
             updates.push((w_updates, b_updates, None));
         }
         updates.reverse();
-        let mut next = velocity.take().unwrap_or_else(|| parameters.clone());
         for (l, (w, b, s)) in updates.into_iter().enumerate() {
             let p = &mut parameters.layers[l];
             p.w.iter_mut().zip(&w).for_each(|(p, u)| *p -= u);
             p.b.iter_mut().flatten().zip(&b).for_each(|(p, u)| *p -= u);
             p.s.iter_mut().flatten().zip(s.iter().flatten()).for_each(|(p, u)| *p -= u);
-            next.layers[l].w = w;
-            next.layers[l].s = s;
-            next.layers[l].b = next.layers[l].b.as_ref().map(|_| b);
         }
-        velocity = network.momentum.then_some(next);
+        state = next.finish(network, done + 1);
     }
     compare(trace, expected, loss, &parameters);
-    assert_eq!(last_update(network, trace), velocity);
+    assert_eq!(last_state(network, trace), state);
 }
 
 /// What is rounded to a number of the output of one sample.
@@ -612,10 +609,10 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
         names += want.norm.check(&got.tensors, &format!("layer {l}"));
         names += want.rows.check(&got.tensors, &format!("layer {l}"));
         assert_eq!(names, got.tensors.iter().count(), "layer {l}");
-        let none = Expect::default();
-        parameter(got.s.as_ref(), &none, &want.update_s, &format!("layer {l}: statistics"));
-        parameter(got.w.as_ref(), &want.clip_w, &want.update_w, &format!("layer {l}: weights"));
-        parameter(got.b.as_ref(), &want.clip_b, &want.update_b, &format!("layer {l}: biases"));
+        let tracked = got.s.as_ref().map(|s| s.update.clone()).unwrap_or_default();
+        want.update_s.check(&tracked, &format!("layer {l}: statistics"));
+        want.w.check(got.w.as_ref(), &format!("layer {l}: weights"));
+        want.b.check(got.b.as_ref(), &format!("layer {l}: biases"));
     }
     let LossExpect { max, at_max, e, sum, p, r } = loss;
     let expected = [("max", max), ("at_max", at_max), ("e", e), ("sum", sum), ("p", p), ("r", r)];
@@ -631,11 +628,4 @@ fn plain<const N: usize>(record: &Record, expected: [(&str, Vec<i32>); N]) -> us
         assert_eq!(record.get(name), Some(&Recorded::Plain(want)), "{name}");
     };
     expected.map(same).count()
-}
-
-fn parameter(got: Option<&ParameterTrace>, clip: &Expect, update: &Expect, what: &str) {
-    let none = ParameterTrace::default();
-    let got = got.unwrap_or(&none);
-    clip.check(got.clip.as_ref().unwrap_or(&Rounded::default()), &format!("{what}, clipped"));
-    update.check(&got.update, &format!("{what}, updates"));
 }

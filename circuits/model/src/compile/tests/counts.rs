@@ -124,6 +124,7 @@ fn the_manifests_use_everything_there_is() {
     let mse = networks.iter().filter(|network| network.loss == Loss::Mse);
     both("one-hot labels", mse.map(|network| network.one_hot).collect());
     both("momentum", networks.iter().map(|network| network.momentum).collect());
+    both("Adam", networks.iter().map(|network| network.adam.is_some()).collect());
     both("decay", networks.iter().map(|network| network.lambda != 0).collect());
     both("clipping", layers.iter().map(|layer| layer.clip.is_some()).collect());
     both("biases", layers.iter().map(|layer| layer.bias).collect());

@@ -19,7 +19,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 19] = [
+const MANIFESTS: [(&str, &str); 21] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -42,6 +42,8 @@ const MANIFESTS: [(&str, &str); 19] = [
     ("norms.toml", include_str!("../../../tests/constraints/norms.toml")),
     ("flat-norm.toml", include_str!("../../../tests/constraints/flat-norm.toml")),
     ("row-norms.toml", include_str!("../../../tests/constraints/row-norms.toml")),
+    ("adam.toml", include_str!("../../../tests/constraints/adam.toml")),
+    ("adam-plain.toml", include_str!("../../../tests/constraints/adam-plain.toml")),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {
@@ -80,8 +82,8 @@ fn a_lookup_into_a_table_that_is_not_declared_is_an_error() {
     }
 }
 
-/// Every relation of these manifests says what it should, and one of pools, batch norms or newer activations does not
-/// without any of their constraints.
+/// Every relation of these manifests says what it should, and one of pools, batch norms newer activations or Adam does
+/// not without any of their constraints.
 #[test]
 fn relations_of_every_manifest_are_certified() {
     for (name, network) in networks() {
@@ -95,10 +97,12 @@ fn relations_of_every_manifest_are_certified() {
             [LayerKind::MaxPool2d, LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
         let wanted = layers.filter(|(_, layer)| {
             let newer = layer.activation.kind().is_some_and(|kind| kind.version() > 2);
-            newer || kinds.contains(&layer.kind)
+            newer || kinds.contains(&layer.kind) || bounded.adam.is_some()
         });
         let wanted: Vec<String> = wanted.map(|(l, _)| format!("layer{l}.")).collect();
-        let of_layer = |label: &&str| wanted.iter().any(|layer| label.starts_with(layer));
+        let of_layer = |label: &&str| {
+            ["clock", "rate"].contains(label) || wanted.iter().any(|layer| label.starts_with(layer))
+        };
         let labels: Vec<String> =
             relation.labels().into_iter().filter(of_layer).map(str::to_owned).collect();
         for label in labels {
@@ -271,7 +275,8 @@ fn data_and_padding_without_a_tensor_are_errors() {
     let two = CompileError::Tensors { part: "the data", expected: 2, got: 1 };
     assert_eq!(DatasetIds::of(&[TensorId(0)]).unwrap_err(), two);
     let (mut builder, allocator) = (declaring([]), Allocator::new(4));
-    let error = constrain_padding(&mut builder, &allocator, &[TensorId(usize::MAX)]).unwrap_err();
+    let error =
+        constrain_padding(&mut builder, &allocator, "update", &[TensorId(usize::MAX)]).unwrap_err();
     assert_eq!(error.to_string(), "update.padding0: the rest of a row has no tensor");
 }
 

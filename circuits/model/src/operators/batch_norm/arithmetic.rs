@@ -3,7 +3,7 @@
 use super::BatchNorm;
 use super::bounds::{GAIN_FRAC, Norm, TRACKING};
 use crate::operators::moments::{MEAN_FRAC, SENT_FRAC, narrow};
-use crate::operators::optimizer::Rule;
+use crate::operators::optimizer::{LayerState, Rule};
 use crate::operators::{Arithmetic, Pass, SavedTensors, TensorKernels, Untraced};
 use crate::trace::{LayerParameters, LayerTrace, Record};
 
@@ -203,20 +203,18 @@ impl Arithmetic for BatchNorm {
     fn update<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
-        velocity: Option<&LayerParameters>,
+        state: &LayerState<'_>,
         kept: &SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Option<LayerParameters>, Untraced> {
         let turn = Turn::new(pass)?;
         let own = kept.norm.as_ref().ok_or_else(|| pass.wrong("what is kept", 1, 0))?;
         let (rule, n) = (Rule { pass }, turn.channels);
-        let before = velocity.map(|v| &v.w[..]);
         let traced = trace.w.get_or_insert_default();
-        let w = rule.apply(&own.gain, &pass.parameters.w, before, traced)?;
+        let w = rule.apply(&own.gain, &pass.parameters.w, &state.weights(), traced)?;
         let sums: Vec<i64> = own.sum.iter().map(|x| x << GAIN_FRAC).collect();
-        let before = velocity.and_then(|v| v.b.as_deref());
         let traced = trace.b.get_or_insert_default();
-        let b = rule.apply(&sums, turn.shifts(), before, traced)?;
+        let b = rule.apply(&sums, turn.shifts(), &state.biases(), traced)?;
         let running = turn.running();
         let now = |i: usize| if i < n { own.mean[i] } else { own.deviation[i - n] };
         let x = |i: usize| TRACKING * (i64::from(running[i]) - now(i));

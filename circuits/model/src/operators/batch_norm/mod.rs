@@ -57,7 +57,9 @@ impl Transform for BatchNorm {
         let grad_max = norm.gradient;
         let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;
         let update = optimizer::update(lowering, l, step)?;
+        let epsilon = optimizer::epsilon(lowering, step.0)?;
         Ok(Layer {
+            epsilon,
             grad_frac,
             // At most about 2·2^16·2^16·2^8.
             grad_max: i64::try_from(grad_max).unwrap_or(i64::MAX),

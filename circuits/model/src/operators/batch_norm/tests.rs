@@ -2,7 +2,7 @@
 
 use crate::manifest::RoundSpec;
 use crate::manifest::{LayerKind, Manifest, Network};
-use crate::operators::{Operand, Pass, SavedTensors, TensorKernels};
+use crate::operators::{LayerState, Operand, Pass, SavedTensors, TensorKernels};
 use crate::quant::round_sat;
 use crate::trace::{LayerParameters, LayerTrace, Rounded};
 
@@ -115,7 +115,8 @@ fn a_batch_norm() {
     ] {
         assert_eq!(quotient(part), expected, "{part}");
     }
-    let update = kind.update(&pass, None, &kept, &mut traces[1]).unwrap().unwrap();
+    let update =
+        kind.update(&pass, &LayerState::default(), &kept, &mut traces[1]).unwrap().unwrap();
     // η = 32 times the gradients, over 2^16.
     assert_eq!((update.w, update.b), (vec![89], Some(vec![31])));
     assert_eq!(update.s, Some(vec![-29, -2]));
