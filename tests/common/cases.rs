@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zktrain_model::manifest::{
     Activation, Features, Kernel, LayerKind, LayerSpec, Loss, Manifest, Model, Optimizer,
-    Quantization, Target, Training,
+    Quantization, Schedule, ScheduleKind, Target, Training,
 };
 use zktrain_trainer::{CalibrationError, calibrate, synthetic};
 
@@ -43,6 +43,8 @@ pub struct Case {
     pub momentum: f64,
     pub decay: f64,
     pub clip: Option<f64>,
+    /// In place of these three.
+    pub adam: Option<Optimizer>,
     /// Logarithms of batch and steps.
     pub batch: u32,
     pub steps: u32,
@@ -72,6 +74,7 @@ impl Case {
             momentum: 0.0,
             decay: 0.0,
             clip: None,
+            adam: None,
             batch: 3,
             steps: 1,
             row_log: 8,
@@ -124,7 +127,6 @@ impl Case {
         manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
         manifest.model.layers = layers;
         manifest.model = synthetic::with_shortcuts(&manifest.model, self.graph).unwrap();
-        manifest.version = manifest.model.version();
         manifest.model.loss = loss;
         let classes = if loss == Loss::Logistic { 2 } else { outputs };
         manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
@@ -140,6 +142,8 @@ impl Case {
             clip: self.clip,
             ..Optimizer::default()
         };
+        manifest.optimizer = self.adam.unwrap_or(manifest.optimizer);
+        manifest.version = manifest.oldest_version();
         let (batch, steps_per_proof) = (1 << self.batch, 1 << self.steps);
         manifest.training = Training { batch, steps_per_proof, max_steps: 64 };
         manifest
@@ -268,6 +272,19 @@ fn places(layer: &LayerSpec, side: usize) -> Option<usize> {
 }
 
 /// Any case: depths 1 to 16, odd widths, every activation, loss and optimizer.
+/// Adam with and without a schedule.
+fn adam(seed: u64) -> Optimizer {
+    let schedule = Schedule {
+        kind: if seed % 2 == 0 { ScheduleKind::Linear } else { ScheduleKind::Cosine },
+        warmup: 3,
+        steps: None,
+        every: None,
+        factor: None,
+    };
+    let schedule = (seed % 3 > 0).then_some(schedule);
+    Optimizer { schedule, ..Optimizer::adam(1.0 / 128.0) }
+}
+
 pub fn case() -> impl Strategy<Value = Case> {
     let kind = prop_oneof![
         Just(None),
@@ -318,6 +335,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             momentum,
             decay,
             clip,
+            adam: ((seed >> 40) % 4 == 0).then(|| adam(seed >> 42)),
             batch,
             steps,
             row_log,

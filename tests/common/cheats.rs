@@ -8,6 +8,8 @@ use zktrain_model::operators::ARRIVING;
 use zktrain_model::quant::{Digit, Expansion};
 use zktrain_model::relation::TensorId;
 
+mod adam;
+
 use super::Run;
 use super::forge::{LEAKY, Value, flat, forge, limbs, wide_parts};
 use super::reference::{Cells, fraction};
@@ -24,10 +26,10 @@ pub enum ForgedWitness<'a> {
 /// A witness that breaks the constraint with this label only; none if this
 /// run has no cell where that can be done.
 pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWitness<'a>> {
-    if label.starts_with("update.padding") {
+    if label.starts_with("update.padding") || label.starts_with("moments.padding") {
         let mut sheet = honest.clone();
         let id = sheet.layout().find(label)?;
-        sheet.set(id, 0, 1); // rides along with the update
+        sheet.set(id, 0, 1); // rides along with what a step leaves
         return Some(ForgedWitness::Sheet(sheet));
     }
     if label.starts_with("inputs.") || label.starts_with("labels.") {
@@ -51,6 +53,7 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         return Some(ForgedWitness::Sheet(sheet));
     }
     let padding = label == "loss.at_max.padding";
+    let with_adam = run.key.network.adam.is_some();
     let mut told = None;
     let sheet = forge(&run.key.network, honest.clone(), &mut |name, at, value| {
         if told.is_some_and(|(t, i)| [t, i] != at[..2]) {
@@ -64,7 +67,8 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
     let Some((t, b)) = told else {
         let cells = fractional_digit(run, honest, label)
             .or_else(|| fractional(run, honest, label))
-            .or_else(|| unread(run, honest, label));
+            .or_else(|| unread(run, honest, label))
+            .or_else(|| adam::fractional(run, honest, label).filter(|_| with_adam));
         return cells.map(ForgedWitness::Field);
     };
     let mut sheet = sheet;
@@ -216,6 +220,9 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     if lied {
         return false;
     }
+    if run.key.network.adam.is_some() && adam::lie(label, name, v) {
+        return true;
+    }
     let Some((layer, part)) = name.split_once('.') else { return false };
     let Ok(number) = layer.trim_start_matches("layer").parse::<usize>() else { return false };
     let specs = &run.key.network.layers[number];
@@ -230,7 +237,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "d" => specs.d,
         "a" => leaky.then_some(LEAKY),
         "w.clip" | "b.clip" => specs.clip,
-        "w.update" | "b.update" => specs.update,
+        "w.update" | "b.update" if run.key.network.adam.is_none() => specs.update,
         "s.update" => specs.norm.as_ref().map(|norm| norm.statistics),
         _ => None,
     };
@@ -259,7 +266,9 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "w.clip" | "b.clip" => label == format!("{layer}.{}.gradient", &part[..1]),
         "s.update" => label == name,
         "w.update" | "b.update" if clipped => label == name,
-        "w.update" | "b.update" => label == format!("{layer}.{}.gradient", &part[..1]),
+        "w.update" | "b.update" if spec.is_some() => {
+            label == format!("{layer}.{}.gradient", &part[..1])
+        }
         _ => false,
     };
     if equation && spec.is_some_and(|spec| v.q < spec.hi && v.q > spec.lo) {
@@ -475,7 +484,7 @@ fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>
         return Some(cells);
     }
     let first = network.layers.first()?;
-    let name = label.strip_suffix(".q.range")?;
+    let name = label.strip_suffix(".q.range").filter(|_| network.adam.is_none())?;
     let last = network.steps - 1;
     let columns = last * first.n_out.next_power_of_two();
     let (spec, q_at, r_at) = match name {

@@ -5,6 +5,7 @@
 //! everything after it is computed honestly from the lie. So a forged sheet
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
+mod adam;
 mod norm;
 mod rows;
 
@@ -43,12 +44,14 @@ struct Forge<'a, 'h> {
     network: &'a Network,
     sheet: Sheet,
     hook: &'a mut Hook<'h>,
+    /// The step's, with Adam.
+    rate: i64,
 }
 
 /// Recomputes everything that is not given: data, parameters before, state, tables.
 pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
     let layers = network.layers.len();
-    let mut forge = Forge { network, sheet, hook };
+    let mut forge = Forge { network, sheet, hook, rate: 0 };
     let mut parameters: Vec<[Matrix; 3]> = (0..layers).map(|l| forge.before(l, "before")).collect();
     let mut previous: Vec<[Matrix; 3]> = (0..layers)
         .map(|l| if network.momentum { forge.before(l, "state") } else { Default::default() })
@@ -56,6 +59,7 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
     for t in 0..network.steps {
         let (inputs, mut pass) = forge.forward(t, &parameters);
         let gradients = forge.backward(t, &parameters, &inputs, &mut pass);
+        forge.rate = forge.rate(t);
         for l in 0..layers {
             let norm = network.layers[l].norm.as_ref().map(|_| &pass.norms[l]);
             for (kind, name) in ["w", "b", "s"].into_iter().enumerate() {
@@ -607,6 +611,11 @@ impl Forge<'_, '_> {
                     }
                     None => *sum,
                 };
+                if network.adam.is_some() {
+                    let (own, places) = ((l, &*name), (&*block, &*trace));
+                    updates.push(self.adam(own, at, places, (gradient, self.rate)));
+                    continue;
+                }
                 let momentum = previous.get(i).map_or(0, |row| network.mu * row[j]);
                 let x = momentum + layer.eta * gradient + network.lambda * weights[i][j];
                 let update = format!("{name}.update");

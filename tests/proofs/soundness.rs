@@ -18,7 +18,7 @@ use zktrain_commit::random::Context;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::compile::compile_dataset;
-use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec, Network};
+use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec, Network, Optimizer};
 use zktrain_model::relation::{Group, Relation};
 use zktrain_msm::Row;
 use zktrain_prove::lookups::LookupColumns;
@@ -81,6 +81,7 @@ fn cases() -> Vec<Case> {
         normed_flat(&plain),
         row_normed(&plain),
         row_normed_flat(&plain),
+        with_adam(&plain),
     ]
 }
 
@@ -139,6 +140,17 @@ fn row_normed_flat(plain: &Case) -> Case {
         decay: 0.01,
         stretch: 1000.0,
         steps: 1,
+        ..plain.clone()
+    }
+}
+
+/// Adam behind a batch norm, with gradients beyond what it takes.
+fn with_adam(plain: &Case) -> Case {
+    Case {
+        widths: vec![5, 6, 3],
+        normed: 1,
+        adam: Some(Optimizer::adam(1.0 / 128.0)),
+        stretch: 1000.0,
         ..plain.clone()
     }
 }
@@ -247,6 +259,7 @@ fn kind(network: &Network, label: &str) -> String {
             format!("{}.{rest}", layer.kind)
         }
         _ if equation => format!("{}.{rest}", layer.kind),
+        _ if network.adam.is_some() => format!("adam.{rest}"),
         _ => format!("layer.{rest}"),
     }
 }

@@ -13,7 +13,7 @@ use zktrain_backends::halo2::shape;
 use zktrain_backends::halo2::tape::{Tape, TapeRow};
 use zktrain_commit::mercury;
 use zktrain_commit::srs::{CheckedSrs, Provenance, Srs};
-use zktrain_model::relation::Relation;
+use zktrain_model::relation::{Group, Relation};
 use zktrain_msm::eq::evaluate_field;
 use zktrain_prove::halo2::{Halo2Keys, Halo2Params, derive_tape, log_rows, prove_tape};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
