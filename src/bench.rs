@@ -12,7 +12,7 @@ use zktrain_ceremony::groth16::insecure_key;
 use zktrain_commit::random::{Label, LocalKey, Randomness};
 use zktrain_commit::rows::commit_floor;
 use zktrain_commit::srs::{CheckedSrs, Srs};
-use zktrain_model::manifest::Manifest;
+use zktrain_model::manifest::{Manifest, Optimizer};
 use zktrain_model::relation::Relation;
 use zktrain_model::trace::Trace;
 use zktrain_msm::Row;
@@ -41,8 +41,8 @@ use crate::ui::Ui;
 pub struct StepOptions {
     /// The image that is the input, and the layers over it.
     pub image: Option<Images>,
-    /// Step length, if not that of perceptrons.
-    pub learning_rate: Option<f64>,
+    /// How parameters change, if not as perceptrons' do.
+    pub optimizer: Option<Optimizer>,
     /// Widths, input first; with an image that is the image's.
     pub shape: Vec<usize>,
     /// Samples a step.
@@ -233,12 +233,12 @@ struct Sample {
 impl Setup {
     fn new(options: &StepOptions) -> Result<Self, BenchError> {
         let (shape, batch, steps) = (&options.shape, options.batch, options.steps);
-        let mut manifest = match &options.image {
-            Some(images) => {
-                synthetic::image_manifest(images, shape, batch, steps, options.learning_rate)?
-            }
-            None => synthetic::manifest(shape, batch, steps)?,
+        let draft = match &options.image {
+            Some(images) => synthetic::image_draft(images, shape, batch, steps),
+            None => synthetic::draft(shape, batch, steps),
         };
+        let optimizer = options.optimizer.unwrap_or(draft.optimizer);
+        let mut manifest = synthetic::calibrated(Manifest { optimizer, ..draft })?;
         set_row_log(&mut manifest, options.row_log);
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.

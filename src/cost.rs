@@ -196,7 +196,7 @@ impl Probe {
     ) -> Result<Self, BenchError> {
         let options = StepOptions {
             image,
-            learning_rate: None,
+            optimizer: None,
             shape: shape.to_vec(),
             batch,
             steps: 1,

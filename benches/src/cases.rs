@@ -71,7 +71,7 @@ impl Case {
     pub fn options(&self) -> StepOptions {
         StepOptions {
             image: None,
-            learning_rate: None,
+            optimizer: None,
             shape: self.shape.clone(),
             batch: self.batch,
             steps: self.steps,

@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use zktrain_model::manifest::Optimizer;
 use zktrain_project::files::{self, Access};
 use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 use zktrain_trainer::{Images, architecture};
 
+use super::init::optimizer::OptimizerOption;
 use super::plan::{images, parse_shape};
 use crate::bench::{StepOptions, StepReport, step};
 use crate::circuits::Compression;
@@ -51,6 +53,9 @@ pub struct StepArgs {
     /// Steps that one proof covers, a power of two.
     #[arg(long, default_value_t = 1)]
     pub steps: usize,
+    /// How parameters change; sgd without it.
+    #[arg(long)]
+    pub optimizer: Option<OptimizerOption>,
     /// Proofs made; medians are reported.
     #[arg(long, default_value_t = 3)]
     pub runs: usize,
@@ -182,7 +187,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
         Command::Step(args) => {
             let mut options = StepOptions {
                 image: image(args)?,
-                learning_rate: None,
+                optimizer: None,
                 shape: parse_shape(&args.shape)?,
                 batch: args.batch,
                 steps: args.steps,
@@ -192,6 +197,9 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
             };
             if let Some(name) = &args.preset {
                 take(&mut options, name)?;
+            }
+            if let Some(OptimizerOption::Adam) = args.optimizer {
+                options.optimizer = Some(Optimizer::adam(0.001));
             }
             ui.report(&step(&options).map_err(Box::new)?)
         }
@@ -206,7 +214,7 @@ fn take(options: &mut StepOptions, name: &str) -> Result<(), Error> {
     let input = network.images.image.iter().product();
     options.shape = [input].into_iter().chain(network.hidden).chain([10]).collect();
     options.image = Some(network.images);
-    options.learning_rate = Some(network.learning_rate);
+    options.optimizer = Some(Optimizer::sgd(network.learning_rate));
     Ok(())
 }
 

@@ -15,6 +15,9 @@ use zktrain_project::secrets::create_key;
 use zktrain_trainer::export::to_int_safetensors;
 use zktrain_trainer::{initial_parameters, shape};
 
+pub mod optimizer;
+
+use self::optimizer::{OptimizerArgs, in_words};
 use super::plan::{self, Plan};
 use crate::error::{Error, ProjectError};
 use crate::source;
@@ -105,18 +108,8 @@ pub struct Args {
     /// Steps that a chain of proofs may have; 8192 without it, 7500 of the preset lenet and 5625 of resnet.
     #[arg(long)]
     pub max_steps: Option<usize>,
-    /// Learning rate, 0.0625 without it; powers of two need the fewest bits.
-    #[arg(long)]
-    pub lr: Option<f64>,
-    /// Momentum; 0 without it.
-    #[arg(long)]
-    pub momentum: Option<f64>,
-    /// Weight decay; 0 without it.
-    #[arg(long)]
-    pub weight_decay: Option<f64>,
-    /// Largest magnitude of an element of the mean gradient; no limit without it.
-    #[arg(long)]
-    pub clip: Option<f64>,
+    #[command(flatten)]
+    pub optimizer: OptimizerArgs,
     /// Seed of the first model, and of the order of rows unless that is random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -290,12 +283,10 @@ impl InitReport {
 
     /// The hyper-parameters, those that nobody chose included.
     fn hyper_parameters(&self) -> String {
-        let Optimizer { learning_rate, momentum, weight_decay, clip, .. } = self.optimizer;
-        let clip = clip.map_or("none".into(), |clip| clip.to_string());
         let activations: Vec<String> = self.activations.iter().map(name_of).collect();
         format!(
-            "learning rate {learning_rate}, momentum {momentum}, weight decay {weight_decay}, \
-             clipping {clip}, activations {}",
+            "{}, activations {}",
+            in_words(&self.optimizer),
             if activations.is_empty() { "none".into() } else { activations.join(", ") }
         )
     }

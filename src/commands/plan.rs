@@ -259,11 +259,7 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
     for (option, given) in [("--batch", args.batch), ("--steps-per-proof", args.steps_per_proof)] {
         words::power_of_two(option, given)?;
     }
-    let optimizer = &mut options.optimizer;
-    set(&mut optimizer.learning_rate, args.lr);
-    set(&mut optimizer.momentum, args.momentum);
-    set(&mut optimizer.weight_decay, args.weight_decay);
-    optimizer.clip = args.clip.or(optimizer.clip);
+    options.optimizer = args.optimizer.apply(options.optimizer);
     set(&mut options.training.batch, args.batch);
     set(&mut options.training.steps_per_proof, args.steps_per_proof);
     set(&mut options.training.max_steps, args.max_steps);

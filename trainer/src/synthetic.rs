@@ -54,32 +54,21 @@ pub fn manifest(
     batch: usize,
     steps: usize,
 ) -> Result<Manifest, CalibrationError> {
-    let draft = draft(widths, batch, steps);
-    draft.validate()?;
-    let sample = samples(&draft, 8 * batch, 1)?;
-    calibrate(&draft, &sample, 1)
+    calibrated(draft(widths, batch, steps))
 }
 
-/// The same with an image as input and layers over it before the widths, whose first is not looked at; with
-/// another learning rate if one is given.
+/// A draft with scales from samples of its own kind.
 ///
 /// # Errors
-/// As [`manifest`], and when a kernel or a pool does not fit.
-pub fn image_manifest(
-    images: &Images,
-    widths: &[usize],
-    batch: usize,
-    steps: usize,
-    learning_rate: Option<f64>,
-) -> Result<Manifest, CalibrationError> {
-    let mut draft = image_draft(images, widths, batch, steps);
-    draft.optimizer.learning_rate = learning_rate.unwrap_or(draft.optimizer.learning_rate);
+/// When the draft is refused, or no scales satisfy the static bounds.
+pub fn calibrated(mut draft: Manifest) -> Result<Manifest, CalibrationError> {
+    draft.version = draft.oldest_version();
     draft.validate()?;
-    let sample = samples(&draft, 8 * batch, 1)?;
+    let sample = samples(&draft, 8 * draft.training.batch, 1)?;
     calibrate(&draft, &sample, 1)
 }
 
-/// The draft that [`image_manifest`] calibrates.
+/// A draft with an image as input and layers over it before the widths, whose first is not looked at.
 pub fn image_draft(images: &Images, widths: &[usize], batch: usize, steps: usize) -> Manifest {
     let mut draft = draft(widths, batch, steps);
     let input = images.image.iter().product();

@@ -14,6 +14,7 @@ use zktrain_statement::proof::own_rows;
 use super::Args;
 use super::model::Model;
 use crate::circuits::Compression;
+use crate::commands::init::optimizer::OptimizerArgs;
 use crate::commands::train::{TrainReport, print_epochs};
 use crate::commands::verify::VerifyReport;
 use crate::commands::{data, init, prove, roots, train, verify};
@@ -133,7 +134,7 @@ pub(super) fn project(model: Model, dir: PathBuf) -> init::Args {
         image: model.image().map(str::to_owned),
         layer: model.layers().iter().map(|layer| (*layer).to_owned()).collect(),
         steps_per_proof: Some(model.steps_alone()),
-        lr: model.rate_alone(),
+        optimizer: OptimizerArgs { lr: model.rate_alone(), ..OptimizerArgs::default() },
         seed: 1,
         held_out: 0.25,
         shuffle_seed: Some(1),

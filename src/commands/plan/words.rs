@@ -10,12 +10,21 @@ use crate::error::Error;
 use crate::ui::Ui;
 
 /// Fields of a manifest that options set: of a manifest that nobody wrote, no field is named.
-const OPTIONS: [(&str, &str); 11] = [
+const OPTIONS: [(&str, &str); 20] = [
     ("name", "the name of --data"),
     ("optimizer.learning_rate", "--lr"),
     ("optimizer.momentum", "--momentum"),
     ("optimizer.weight_decay", "--weight-decay"),
     ("optimizer.clip", "--clip"),
+    ("optimizer.beta1", "--beta1"),
+    ("optimizer.beta2", "--beta2"),
+    ("optimizer.epsilon", "--epsilon"),
+    ("optimizer.schedule", "--schedule, --warmup"),
+    ("optimizer.schedule.kind", "--schedule"),
+    ("optimizer.schedule.warmup", "--warmup"),
+    ("optimizer.schedule.steps", "--warmup, --max-steps"),
+    ("optimizer.schedule.every", "--decay-every"),
+    ("optimizer.schedule.factor", "--decay-factor"),
     ("training.batch", "--batch"),
     ("training.steps_per_proof", "--steps-per-proof"),
     ("training.max_steps", "--max-steps"),
