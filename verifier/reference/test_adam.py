@@ -173,9 +173,11 @@ class Manifests(unittest.TestCase):
         for reason, adam, options in cases:
             with self.subTest(reason, adam=adam), self.assertRaisesRegex(Rejected, reason):
                 derive(Manifest(manifest(PLAIN, adam=adam, **(FLAT | options))))
-        constant = {"kind": "constant"}
-        for name, value in (("beta1", 0.9), ("beta2", 0.9), ("epsilon", 0.1), ("schedule", constant)):
-            said = manifest(PLAIN, **FLAT).replace("[training]", lines({name: value}) + "[training]")
+        sgd, training = manifest(PLAIN, **FLAT), "[training]"
+        for name, value in (
+            ("beta1", 0.9), ("beta2", 0.9), ("epsilon", 0.1), ("schedule", {"kind": "constant"}),
+        ):  # fmt: skip
+            said = sgd.replace(training, lines({name: value}) + training)
             reason = f"optimizer.{name}: with adam only"
             with self.subTest(name), self.assertRaisesRegex(Rejected, reason):
                 Manifest(said)
@@ -198,10 +200,11 @@ class Manifests(unittest.TestCase):
         # The second layer is a pool, which has no parameters.
         layers = [convolution(1, 1), mean(kernel=2), linear(2)]
         pooled = manifest(layers, image=[2, 2, 1], version=4, adam={})
+        said = "clip_frac = 13\n"
         for reason, source, before, after in (
-            (r"layers\[0\].eta: with adam", TEXT, "clip_frac = 13\n", "clip_frac = 13\neta = 1\n"),
-            (r"layers\[0\].clip_bound", TEXT, "clip_frac = 13\n", "clip_frac = 13\nclip_bound = 1\n"),
-            (r"layers\[0\].clip_frac: with adam", TEXT, "clip_frac = 13\n", ""),
+            (r"layers\[0\].eta: with adam", TEXT, said, said + "eta = 1\n"),
+            (r"layers\[0\].clip_bound", TEXT, said, said + "clip_bound = 1\n"),
+            (r"layers\[0\].clip_frac: with adam", TEXT, said, ""),
             (r"layers\[0\].clip_frac: a shift of -1", TEXT, "clip_frac = 13", "clip_frac = 17"),
             ("quantization.mu", TEXT, "mu = 0", "mu = 1"),
             ("quantization.lambda", TEXT, "lambda = 0", "lambda = 1"),

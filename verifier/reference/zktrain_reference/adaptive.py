@@ -12,7 +12,7 @@ class Adaptive(Activations):
     """Both moments of a gradient, and the update that is their quotient."""
 
     def before(self, name: str, state: str, *block: Along) -> Form:
-        """What the updates' rows had at the step before, and before the first what the state has."""
+        """What the updates had at the step before, and before the first what the state has."""
         step, *rest = block
         first = self.get(state, SUMMED, *rest).where(step, 1)
         return self.get(name, Preceding(step), *rest) + first
