@@ -20,8 +20,15 @@ Graph = list[tuple[str, str, list[int | None]]]
 
 
 def lines(table: dict[str, object]) -> str:
-    """Fields of a TOML table; JSON spells their values alike."""
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
+    """Fields of a TOML table; JSON spells their values alike, but for tables."""
+    return "".join(f"{name} = {spelt(value)}\n" for name, value in table.items())
+
+
+def spelt(value: object) -> str:
+    """A value of a field."""
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    return "{" + ", ".join(f"{name} = {spelt(inner)}" for name, inner in value.items()) + "}"
 
 
 def graph(layers: Layers) -> Graph:
@@ -39,7 +46,9 @@ def graph(layers: Layers) -> Graph:
     return found
 
 
-def scales(layers: Layers, loss: str, rate: float, clip: float | None, batch: int) -> str:
+def scales(
+    layers: Layers, loss: str, rate: float, clip: float | None, batch: int, adam: bool
+) -> str:
     """The quantization of layers, by the document's formulas."""
     nodes = graph(layers)
     out, values = "", {None: INPUT_FRAC}
@@ -54,7 +63,8 @@ def scales(layers: Layers, loss: str, rate: float, clip: float | None, batch: in
             table["a_frac"] = A_FRAC
         if kind in ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "scale"):
             sum_bits = (8 if kind == "batch_norm" else in_bits) + d_bits
-            table |= rates(sum_bits, rate, clip, batch)
+            of_sum = rates(sum_bits, rate, clip, batch)
+            table |= {"clip_frac": CLIP_FRAC} if adam else of_sum
         out += "[[quantization.layers]]\n" + lines(table)
         values[i] = A_FRAC if smooth else int(table["z_frac"])
     return out
@@ -93,8 +103,11 @@ def manifest(
     clip: float | None = None,
     batch: int = 2,
     steps: int = 2,
+    adam: dict[str, object] | None = None,
+    max_steps: int = 4,
+    row_log: int = 6,
 ) -> str:
-    """A manifest of these layers; the last one's outputs are classes."""
+    """A manifest of these layers; the last one's outputs are classes. With Adam its fields."""
     model: dict[str, object] = {"input": inputs or math.prod(image), "loss": loss}
     model |= {"image": image} if image else {}
     classes = [str(k) for k in range(max(2, int(layers[-1][1].get("out", 0))))]
@@ -102,20 +115,39 @@ def manifest(
         "learning_rate": rate, "momentum": momentum, "weight_decay": decay
     }  # fmt: skip
     optimizer |= {} if clip is None else {"clip": clip}
+    optimizer |= {} if adam is None else {"kind": "adam", **adam}
     out = lines({"version": version, "name": "small"}) + "[model]\n" + lines(model)
     for kind, fields in layers:
         out += "[[model.layers]]\n" + lines({"kind": kind, **fields})
     out += "[optimizer]\n" + lines(optimizer)
-    out += "[training]\n" + lines({"batch": batch, "steps_per_proof": steps, "max_steps": 4})
+    training = {"batch": batch, "steps_per_proof": steps, "max_steps": max_steps}
+    out += "[training]\n" + lines(training)
     out += "[data]\n" + lines({"label": "y", "classes": classes})
     uniform = {"prefix": "x", "count": model["input"], "offset": 0.0, "scale": 1.0}
     out += "[data.uniform]\n" + lines(uniform) + "[quantization]\n"
-    out += lines({"row_log": 6, "input_frac": INPUT_FRAC, "weight_frac": WEIGHT_FRAC})
+    out += lines({"row_log": row_log, "input_frac": INPUT_FRAC, "weight_frac": WEIGHT_FRAC})
     # The running statistics of what a sigmoid or a tanh puts out have twelve fractional bits.
     bits = 13 if any(kind == "batch_norm" for kind, _ in layers) else 12
     out += lines({"weight_init_bits": bits, "mu": int(momentum * 2**16)})
     out += lines({"lambda": int(rate * decay * 2**16 + 0.5)})
-    return out + scales(layers, loss, rate, clip, batch)
+    return out + scales(layers, loss, rate, clip, batch, adam is not None)
+
+
+def adam_circuits() -> dict[str, str]:
+    """Manifests with Adam whose circuits are compared, by their names in `adam_circuits_v1.tsv`."""
+    every = {"version": 4, "batch": 4, "row_log": 8}
+    falling = {"schedule": {"kind": "cosine", "warmup": 2}}
+    return {
+        "adam": manifest([linear(6), RELU, linear(3)], inputs=4, adam={}, **every),
+        "adam-cosine": manifest(
+            [linear(6, bias=False), RELU, linear(3)],
+            inputs=4, steps=1, max_steps=10, adam=falling, **every,
+        ),
+        "adam-norm": manifest(
+            [convolution(3, 3, padding=1), norm(), RELU, linear(2)],
+            image=[3, 5, 2], adam={"epsilon": 0.001}, **every,
+        ),
+    }  # fmt: skip
 
 
 def network(layers: Layers, **options) -> Network:

@@ -19,6 +19,7 @@ export PYTHONDONTWRITEBYTECODE=1
     test_pool_manifests test_graphs test_activations test_norms test_norm_constraints \
     test_row_norms test_row_constraints &
 parts=$!
-"$tools/bin/python" -m unittest --quiet test_reference test_circuit test_depthwise
+"$tools/bin/python" -m unittest --quiet test_reference test_circuit test_depthwise \
+    test_adam test_adam_constraints
 wait "$parts"
 echo "reference verifier: ok"

@@ -178,6 +178,19 @@ ROWS = {
 }
 
 
+# What is read of the step before, and of the state before the first; a clock; tables of all sizes.
+ADAPTIVE = {
+    "images and numbers": (
+        [convolution(3, 2, padding=1), norm(), RELU, linear(3, bias=False), SIGMOID, linear(2)],
+        {"image": [2, 3, 1], "version": 4, "adam": {"epsilon": 0.01}},
+    ),
+    "one step of one": (
+        [scale(), linear(1)],
+        {"inputs": 3, "version": 4, "adam": {}, "loss": "logistic", "steps": 1, "max_steps": 1},
+    ),
+}
+
+
 class Circuits(unittest.TestCase):
     """On messages that prove nothing, each check misses by as much in both."""
 
@@ -228,6 +241,11 @@ class Circuits(unittest.TestCase):
 
     def test_norms_of_rows_and_scales(self) -> None:
         for name, (layers, options) in ROWS.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_adam(self) -> None:
+        for name, (layers, options) in ADAPTIVE.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
 

@@ -5,6 +5,7 @@ import random
 import unittest
 from itertools import product
 
+from adam_formulas import AdamFormulas
 from networks import (
     GELU,
     LEAKY,
@@ -59,7 +60,12 @@ class Literal:
     image has one position, and what reads an image as a whole a kernel of its size."""
 
     def __init__(self, net: Network, weights: list[Matrix], state: list[Matrix]) -> None:
-        self.net, self.weights, self.state = net, weights, state
+        self.net, self.weights, self.state, self.done = net, weights, state, 0
+        adam = net.adam
+        self.adam = adam and {
+            i: AdamFormulas(adam.first, adam.second, layer.epsilon)
+            for i, layer in enumerate(net.layers) if layer.parameters
+        }  # fmt: skip
 
     def shape(self, i: int):
         """Height, width, channels, kernel's rows and columns, stride, padding, positions."""
@@ -122,6 +128,7 @@ class Literal:
             for row, delta in zip(weights, update):
                 row[:] = [w - d for w, d in zip(row, delta)]
         self.state = updates
+        self.done += 1
 
     def measure(self, i: int, rows: Matrix) -> None:
         """The statistics of a batch norm."""
@@ -301,15 +308,20 @@ class Literal:
         if layer.clip:
             shift, most = layer.clip.shift, layer.clip.high
             sums = [[rounded(g, shift, -most, most) for g in row] for row in sums]
+        if self.adam:
+            updates = self.adam[i].step(self.net.adam.rates[self.done], sums)
+        else:
+            updates = self.descent(i, sums)
+        return updates + (self.statistics(i) if i in self.norms else [])
+
+    def descent(self, i: int, sums: Matrix) -> Matrix:
+        """The updates of what is no running statistic, without Adam."""
+        net, eta = self.net, self.net.layers[i].eta
         parts = zip(self.state[i], sums, self.weights[i])
-        updates = [
-            [
-                rounded(self.net.mu * s + layer.eta * g + self.net.decay * w, 16)
-                for s, g, w in zip(*rows)
-            ]
+        return [
+            [rounded(net.mu * s + eta * g + net.decay * w, 16) for s, g, w in zip(*rows)]
             for rows in parts
         ]
-        return updates + (self.statistics(i) if i in self.norms else [])
 
     def sums(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
         """The gradients of what is multiplied with parameters."""
@@ -331,6 +343,8 @@ class Literal:
         return [[rounded(tenth * (s - x), 16) for s, x in zip(*pair)] for pair in pairs]
 
 
+ADAM = {"beta1": 0.8, "beta2": 0.99}
+FALLING = {"kind": "linear", "warmup": 1, "steps": 7}
 CASES = {
     "two convolutions": (
         [convolution(3, 3, stride=2, padding=1), RELU, convolution(2, 2), SIGMOID, linear(2)],
@@ -430,6 +444,20 @@ CASES = {
         [scale(), LEAKY, rms_norm(), layer_norm(**{"from": 1}), add(2), norm(), add(3), scale()]
         + [GELU, linear(3)],
         {"image": [3, 1, 2], "loss": "mse", "momentum": 0.5, "version": 3},
+    ),
+    "Adam": (
+        [linear(3), RELU, linear(3, bias=False), SIGMOID, linear(2)],
+        {"inputs": 3, "adam": {"epsilon": 0.01}, "version": 4},
+    ),
+    "Adam over images, with norms": (
+        [convolution(3, 3, padding=1), norm(), RELU, depthwise(2, bias=False), scale(), LEAKY]
+        + [linear(1)],
+        {"image": [3, 3, 1], "loss": "logistic", "adam": ADAM | {"schedule": FALLING}}
+        | {"batch": 4, "version": 4},
+    ),
+    "Adam, one step": (
+        [layer_norm(), linear(3, bias=False), add(0), linear(3)],
+        {"inputs": 3, "loss": "mse", "steps": 1, "adam": {"beta1": 0, "beta2": 0.5}, "version": 4},
     ),
 }
 

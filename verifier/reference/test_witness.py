@@ -21,7 +21,7 @@ from zktrain_reference.relation import (
 )
 from zktrain_reference.sheet import Tensor, log
 from zktrain_reference.step import Step
-from zktrain_reference.tensors import gradients, part_names
+from zktrain_reference.tensors import MOMENTS, gradients, part_names
 
 Cells = dict[tuple[str, tuple[int, ...]], int]
 
@@ -32,11 +32,13 @@ class Witness:
 
     def __init__(self, net: Network, kind: type[Step] = Step, batches=batch) -> None:
         self.net, self.cells = net, {}
-        step = kind(net, *drawn(net, 1))
-        for i, matrix in enumerate(step.weights):
-            self.parameters(i, "before", (0,), (), matrix)
+        step = self.begin(kind, batches)
         for i, matrix in enumerate(step.state if net.mu else []):
             self.parameters(i, "state", (0,), (), matrix)
+        if net.adam:
+            self.moments("state", 0, step)
+        for i, matrix in enumerate(step.weights):
+            self.parameters(i, "before", (0,), (), matrix)
         for t in range(net.steps):
             rows, labels = batches(net, 2 + t)
             for b, (row, label) in enumerate(zip(rows, labels)):
@@ -44,6 +46,16 @@ class Witness:
                 self.values("labels", None, label, t, b, (0,))
             step.run(rows, labels)
             self.step(t, step)
+
+    def begin(self, kind: type[Step], batches) -> Step:
+        """A step from drawn parameters, with Adam from where two others have led."""
+        step = kind(self.net, *drawn(self.net, 1))
+        if self.net.adam:
+            before = Step(step.network, step.weights, step.state)
+            for number in (8, 9):
+                before.run(*batches(self.net, number))
+            step.weights, step.moments, step.clock = before.weights, before.moments, before.clock
+        return step
 
     def set(self, name: str, at: tuple[int, ...], value: int) -> None:
         """One cell."""
@@ -107,12 +119,31 @@ class Witness:
                 self.sample(i, t, b, step)
             for name, rounding in (("clip", layer.clip), ("update", layer.update)):
                 if rounding:
-                    rows = step.trace[f"{i}.{name}"]
-                    if layer.running and name == "update":
-                        self.rounded_statistics(i, t, step.trace[f"{i}.statistics"])
-                    self.rounded_parameters(i, name, rounding, t, rows)
+                    self.rounded_parameters(i, name, rounding, t, step.trace[f"{i}.{name}"])
+            if layer.running:
+                self.rounded_statistics(i, t, step.trace[f"{i}.statistics"])
         for b in range(self.net.batch):
             self.loss(t, b, step)
+        if self.net.adam:
+            self.adapted(t, step)
+
+    def moments(self, name: str, t: int, step: Step) -> None:
+        """The moments of all parameters, and the clock."""
+        for i, matrix in enumerate(step.moments):
+            for moment in MOMENTS:
+                values = [[getattr(of, moment) for of in row] for row in matrix]
+                self.parameters(i, f"{moment}.{name}", (t,), (), values)
+        self.set(f"clock.{name}", (t, 0), step.clock)
+
+    def adapted(self, t: int, step: Step) -> None:
+        """What Adam makes of a step's gradients."""
+        self.moments("update", t, step)
+        self.set("rate", (t,), step.trace["rate"])
+        for i, layer in enumerate(self.net.layers):
+            if layer.weighted:
+                rows = step.trace[f"{i}.update"]
+                self.parameters(i, "update", (t,), (), [[d for d, _, _ in row] for row in rows])
+                self.parameters(i, "update.r0", (), (t,), [[r for _, r, _ in row] for row in rows])
 
     def rounded_parameters(self, i, name, rounding, t, matrix) -> None:
         """A rounding of gradients or updates."""

@@ -18,11 +18,12 @@ from .relation import (
 )
 from .row_norms import RowNorms
 from .sheet import Sheet
-from .tables import SIZE, Table
+from .tables import Table
 from .tensors import (
     SHORT,
     count_tensors,
     data_tensors,
+    moment_tensors,
     parameter_tensors,
     slices,
     tables_of,
@@ -168,10 +169,15 @@ def compile_training(network: Network) -> tuple[Relation, Sheet]:
     sheet.place_blocks(["parameters"], parameter_tensors(network, "before"))
     if network.mu:
         sheet.place_blocks(["state"], parameter_tensors(network, "state"))
-    functions = [(f"table.{i}", (SIZE,)) for i, t in enumerate(tables) if t.kind != "range"]
+    if network.adam:
+        sheet.place_blocks(["state"], moment_tensors(network, "state"))
+    functions = [(f"table.{i}", (t.size,)) for i, t in enumerate(tables) if t.kind != "range"]
     sheet.place("tables", functions)
     updates = [f"update.{t}" for t in range(network.steps)]
     padding = sheet.place_blocks(updates, parameter_tensors(network, "update"), "update.padding")
+    if network.adam:
+        moments = moment_tensors(network, "update")
+        padding += sheet.place_blocks(updates, moments, "moments.padding")
     sheet.place("trace", trace_tensors(network) + count_tensors(tables))
     for digit in slices(network):
         sheet.slice(*digit)
@@ -179,6 +185,8 @@ def compile_training(network: Network) -> tuple[Relation, Sheet]:
     for i in range(len(network.layers)):
         builder.layer(i)
     builder.loss()
+    if network.adam:
+        builder.clock()
     for tensor in padding:
         over = domain(t=network.steps, cell=tensor.sizes[1])
         builder.vanishing.append(Vanishing(over, read(tensor, "t", "cell")))

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import replace
 from typing import Any
 
+from .adam import check_kind
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
@@ -35,7 +36,7 @@ class Manifest:
             raise Rejected(f"manifest: {error}") from None
         version = parsed.get("version")
         known = type(version) is int and version in VERSIONS
-        require(known, "version: this program reads 1, 2 and 3")
+        require(known, "version: this program reads 1, 2, 3 and 4")
         self.schema = VERSIONS[version]
         self.table = read(self.schema, parsed, "manifest", "manifest")
         _name("name", self.table["name"])
@@ -135,6 +136,7 @@ class Manifest:
         within("optimizer.weight_decay", 0, 1, optimizer["weight_decay"])
         if optimizer["clip"] is not None:
             within("optimizer.clip", 1e-9, 1e6, optimizer["clip"])
+        check_kind(optimizer, training)
         for field, most in (("batch", 4096), ("steps_per_proof", 1024)):
             size = training[field]
             within(f"training.{field}", 1, most, size)

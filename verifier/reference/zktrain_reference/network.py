@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .adam import MOST_EPSILON, MOST_GRADIENT, Adam, added, derive_adam
 from .errors import require, within
 from .geometry import Image, Kernel
 from .manifest import Manifest
@@ -41,7 +42,8 @@ class Taker:
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
     is an image. Pools, sums and norms of rows have no parameters, so nothing that updates them. A
-    scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta.
+    scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta. With
+    Adam `clip` is the rounding of the gradients, and there is none of updates.
     `source` and, of a sum, `second` are the layers whose values are taken (`None` for the inputs),
     and `takers` those who take the values of this one, in order."""
 
@@ -70,6 +72,8 @@ class Layer:
     slope: int | None
     a: Rounding | None
     norm: Norm | None
+    # With Adam: what is added to a root.
+    epsilon: int | None
 
     @property
     def senders(self) -> tuple[Taker, ...]:
@@ -119,7 +123,12 @@ class Layer:
     @property
     def parameters(self) -> int:
         """Rows of its parameters: weights of each input, the bias, running statistics."""
-        return self.inputs + self.bias + 2 * self.running if self.weighted else 0
+        return self.learned + 2 * self.running
+
+    @property
+    def learned(self) -> int:
+        """Rows of those that have gradients."""
+        return self.inputs + self.bias if self.weighted else 0
 
     @property
     def mean(self) -> int:
@@ -143,6 +152,7 @@ class Network:
     mu: int
     decay: int
     row_log: int
+    adam: Adam | None
 
     @property
     def exp_start(self) -> int:
@@ -183,6 +193,7 @@ class _Derivation:
     def __init__(self, manifest: Manifest) -> None:
         self.manifest, self.scales = manifest, manifest["quantization"]
         self.optimizer, self.training = manifest["optimizer"], manifest["training"]
+        self.adam = self.optimizer.get("kind") == "adam"
         self.loss = manifest["model"]["loss"]
         self.classes = manifest["data"]["classes"] is not None
         shapes = manifest.layers
@@ -238,16 +249,20 @@ class _Derivation:
         takers = self.takers(field, i, scales["grad_frac"])
         d = self.gradient(field, shape, scales, values[i][0], takers, i)
         norm = self.norm(field, shape, scales["z_frac"], a_in, self.errors[i][1])
-        if shape.kind in PARAMETRIC:
-            clip, update = self.update(field, scales, *self.sums(shape, a_in, self.errors[i]))
+        clip = update = epsilon = None
+        if shape.kind not in PARAMETRIC:
+            self.no_update(field, scales)
+        elif self.adam:
+            clip = self.averaged(field, scales, *self.sums(shape, a_in, self.errors[i]))
+            epsilon = self.added(field, scales)
         else:
-            clip, update = self.no_update(field, scales), None
+            clip, update = self.update(field, scales, *self.sums(shape, a_in, self.errors[i]))
         return Layer(
             shape.kind, shape.inputs, shape.outputs, shape.bias, shape.activation,
             a_in[0], scales["z_frac"], values[i][0], scales["eta"], z, takers, d, clip, update,
             shape.image, shape.kernel, shape.result, shape.source, shape.second,
             factors(taken) if shape.kind == "add" else None, shape.slope,
-            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None, norm,
+            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None, norm, epsilon,
         )  # fmt: skip
 
     def rows(self, shape: Shape) -> int:
@@ -348,6 +363,21 @@ class _Derivation:
         largest = max(a_in[1], 2 ** a_in[0])
         return a_in[0] + error[0], self.rows(shape) * largest * error[1]
 
+    def averaged(self, field: str, scales, sum_bits: int, sum_most: int) -> Rounding:
+        """With Adam the rounding of the gradient's sum that moments are made of."""
+        frac = scales["clip_frac"]
+        require(scales["eta"] == 0, f"{field}.eta: with adam it is zero")
+        require(scales["clip_bound"] is None, f"{field}.clip_bound: with clipping only")
+        require(frac is not None, f"{field}.clip_frac: with adam it is required")
+        ends = -MOST_GRADIENT, MOST_GRADIENT
+        return Rounding(sum_bits - frac, *ends, -sum_most, sum_most).check(f"{field}.clip_frac")
+
+    def added(self, field: str, scales) -> int:
+        """What is added to a root of the second moment."""
+        found = added(self.optimizer["epsilon"], self.training["batch"], scales["clip_frac"])
+        require(found <= MOST_EPSILON, f"{field}.clip_frac: with it epsilon is {found} units")
+        return found
+
     def update(self, field: str, scales, sum_bits: int, sum_most: int):
         """The roundings of the gradient's sum, with clipping, and of the update."""
         clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
@@ -427,6 +457,7 @@ def derive(manifest: Manifest) -> Network:
     derivation = _Derivation(manifest)
     derivation.multipliers()
     layers = derivation.layers()
+    optimizer = manifest["optimizer"]
     training, scales = manifest["training"], manifest["quantization"]
     return Network(
         manifest["model"]["input"], layers[0].image,
@@ -434,4 +465,6 @@ def derive(manifest: Manifest) -> Network:
         manifest["model"]["loss"] != "logistic" and derivation.classes,
         training["batch"], training["steps_per_proof"], training["max_steps"],
         scales["mu"], scales["lambda"], scales["row_log"],
+        derive_adam(optimizer, training["max_steps"], scales["weight_frac"])
+        if derivation.adam else None,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The manifest's fields, by version, and their canonical encoding. See docs/quantization.md."""
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from .errors import require
@@ -29,6 +30,10 @@ SMOOTH = ("sigmoid", "tanh")
 LOOKED_UP = ("gelu", "silu")
 # The slope of a leaky ReLU where it is not said.
 SLOPE = 0.01
+OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("constant", "linear", "cosine", "step")
+# What is said with Adam only, and what it is where it is not said.
+ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "schedule": None}
 
 # The fields of every table in the order of the hash: name, type, whether it may be absent.
 # A type is a scalar's name, a list of one type, or the name of another table.
@@ -114,9 +119,28 @@ THIRD: Schema = SECOND | {
         ("slope", "real", True),
     ],
 }
-VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD}
+FOURTH: Schema = THIRD | {
+    "optimizer": [
+        *FIRST["optimizer"],
+        ("kind", OPTIMIZERS, False),
+        ("beta1", "real", True),
+        ("beta2", "real", True),
+        ("epsilon", "real", True),
+        ("schedule", "schedule", True),
+    ],
+    "schedule": [
+        ("kind", SCHEDULES, False),
+        ("warmup", "u64", False),
+        ("steps", "u64", True),
+        ("every", "u64", True),
+        ("factor", "real", True),
+    ],
+}
+VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH}
 # Absent in the text, these stand for a value.
 DEFAULTS = {
+    ("optimizer", "kind"): "sgd",
+    ("schedule", "warmup"): 0,
     ("optimizer", "momentum"): 0.0,
     ("optimizer", "weight_decay"): 0.0,
     ("scales", "eta"): 0,
@@ -184,13 +208,23 @@ def encoded(schema: Schema, value: Any, kind: Any) -> bytes:
     if kind in INTEGERS or kind == "bool":
         return struct.pack(">q", value)
     out = b""
-    for name, field_kind, optional in schema[kind]:
+    for name, field_kind, optional in _fields(schema, value, kind):
         field = _written(name, value) if kind == "layer" else value[name]
         if optional:
             out += struct.pack(">q", field is not None)
         if field is not None:
             out += encoded(schema, field, field_kind)
     return out
+
+
+def _fields(schema: Schema, table: dict[str, Any], kind: str) -> Iterator[tuple[str, Any, bool]]:
+    """The fields that the hash has of a table, their types, whether they may be absent there."""
+    for name, field_kind, optional in schema[kind]:
+        if kind != "optimizer" or name not in ADAM:
+            yield name, field_kind, optional
+        elif table["kind"] == "adam":
+            # The table has what stands for those that are not said.
+            yield name, field_kind, ADAM[name] is None
 
 
 def _written(name: str, layer: dict[str, Any]) -> Any:

@@ -89,7 +89,7 @@ class Sheet:
         self.row_log = row_log
         self.cursor = 0
         self.tensors: dict[str, Tensor] = {}
-        self._groups: list[tuple[str, set[int]]] = []
+        self._groups: dict[str, set[int]] = {}
 
     def place(self, group: str, wanted: Wanted) -> None:
         """Places a group's tensors."""
@@ -98,7 +98,7 @@ class Sheet:
         for tensor in sorted(placed, key=lambda tensor: tensor.base):
             self._add(Tensor(tensor.name, tensor.base, tensor.sizes, tensor.dimension_bits()))
             rows |= self._rows(tensor, 0)
-        self._groups.append((group, rows))
+        self._groups[group] = rows
 
     def slice(self, name: str, whole: str, index: int) -> None:
         """Another name for a tensor's cells at an index of its first dimension."""
@@ -109,7 +109,8 @@ class Sheet:
     def place_blocks(
         self, groups: list[str], wanted: Wanted, padding: str | None = None
     ) -> list[Tensor]:
-        """Places one copy of a list for each group; returns padding tensors, if they are wanted."""
+        """Places one copy of a list for each group, which may have others; returns padding tensors,
+        if they are wanted."""
         placed, used, end = _arrange(wanted, 0, 1 << self.row_log)
         exists = set().union(*(self._rows(tensor, 0) for tensor in placed))
         count = len(placed)
@@ -126,7 +127,8 @@ class Sheet:
             self._add(Tensor(tensor.name, base + tensor.base, sizes, bits))
         for index, group in enumerate(groups):
             offset = base + (index << block)
-            self._groups.append((group, set().union(*(self._rows(t, offset) for t in placed))))
+            rows = set().union(*(self._rows(t, offset) for t in placed))
+            self._groups[group] = self._groups.get(group, set()) | rows
         self.cursor = base + (1 << block + log(len(groups)))
         return [self.tensors[tensor.name] for tensor in placed[count:]]
 
@@ -146,5 +148,5 @@ class Sheet:
 
     def rows(self, *groups: str) -> list[int]:
         """Numbers of the rows of groups (of all, if none is named), in the layout's order."""
-        chosen = (rows for name, rows in self._groups if not groups or name in groups)
+        chosen = (rows for name, rows in self._groups.items() if not groups or name in groups)
         return [row for rows in chosen for row in sorted(rows)]

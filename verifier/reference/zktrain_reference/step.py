@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import cycle, product
 
+from .averages import Moments
 from .channels import Channels
 from .lines import Lines
 from .network import PROBABILITY_BITS, Layer, Network, Rounding, Taker
@@ -85,7 +86,8 @@ def leaky(layer: Layer, negative: Row, row: Row) -> Row:
 class Step:
     """Steps, one after another. In `trace` is, by name, what the last one computed of each sample
     or row of parameters (of roundings quotient, remainder and excess; of pools of the largest the
-    number that is chosen in each window)."""
+    number that is chosen in each window). Without Adam `state` has the updates of the step before;
+    with it there are the moments of each layer's parameters, and how many steps were done."""
 
     network: Network
     weights: list[Matrix]
@@ -96,6 +98,15 @@ class Step:
     # Of each batch norm its channels, and of each norm of rows these.
     channels: dict[int, Channels] = field(default_factory=dict)
     lines: dict[int, Lines] = field(default_factory=dict)
+    moments: list[list[list[Moments]]] = field(default_factory=list)
+    clock: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network.adam and not self.moments:
+            self.moments = [
+                [[Moments()] * layer.outputs for _ in range(layer.learned)]
+                for layer in self.network.layers
+            ]
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """From a batch's rows to the next parameters."""
@@ -110,6 +121,8 @@ class Step:
                 self.lines[i] = self.measure_rows(i, *taken)
             values[i] = [self.forward(i, *rows) for rows in zip(*taken)]
         self.errors = {i: [self.loss(z, y) for z, y in zip(values[i], labels)]}
+        if self.network.adam:
+            self.trace["rate"] = self.rate()
         updates = []
         for i, layer in reversed(list(enumerate(self.network.layers))):
             if layer.takers:
@@ -118,6 +131,7 @@ class Step:
         pairs = zip(self.weights, updates)
         self.weights = [subtract(weights, update) for weights, update in pairs]
         self.state = updates
+        self.clock += 1
 
     def round(self, name: str, values: Row, rounding: Rounding) -> Row:
         """Quotients; everything is noted."""
@@ -284,12 +298,38 @@ class Step:
         gradient = self.gradient(i, read, errors)
         if layer.clip:
             gradient = [self.round(f"{i}.clip", row, layer.clip) for row in gradient]
-        updates = []
+        updates = self.adapt(i, gradient) if network.adam else self.descend(i, gradient)
+        return updates + (self.statistics(i) if layer.running else [])
+
+    def descend(self, i: int, gradient: Matrix) -> Matrix:
+        """δ of parameters that have gradients, without Adam."""
+        network, layer, updates = self.network, self.network.layers[i], []
         for before, g, weights in zip(self.state[i], gradient, self.weights[i]):
             columns = zip(before, g, weights)
             wide = [network.mu * d + layer.eta * x + network.decay * w for d, x, w in columns]
             updates.append(self.round(f"{i}.update", wide, layer.update))
-        return updates + (self.statistics(i) if layer.running else [])
+        return updates
+
+    def adapt(self, i: int, gradient: Matrix) -> Matrix:
+        """The same with Adam."""
+        pairs = [zip(*rows) for rows in zip(self.moments[i], gradient)]
+        self.moments[i] = [[self.average(before, g) for before, g in row] for row in pairs]
+        epsilon = self.network.layers[i].epsilon
+        steps = [[self.divide(now, epsilon) for now in row] for row in self.moments[i]]
+        self.trace[f"{i}.update"] = [[(delta, rest, 0) for delta, rest in row] for row in steps]
+        return [[delta for delta, _ in row] for row in steps]
+
+    def average(self, before: Moments, g: int) -> Moments:
+        """The moments of a parameter."""
+        return before.averaged(self.network.adam, g)
+
+    def divide(self, now: Moments, epsilon: int) -> tuple[int, int]:
+        """A parameter's update, and what dividing left."""
+        return now.step(self.rate(), epsilon)
+
+    def rate(self) -> int:
+        """The rate of this step."""
+        return self.network.adam.rates[self.clock]
 
     def gradient(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
         """The gradient of a layer's parameters, summed over the batch."""

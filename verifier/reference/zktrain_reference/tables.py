@@ -9,19 +9,27 @@ SIZE = 2**16
 
 @dataclass(frozen=True)
 class Table:
-    """A public table: a range of so many bits, or a function of 16-bit keys."""
+    """A public table: a range of so many bits, a function of 16-bit keys, or a list of integers."""
 
     kind: str
     argument_bits: int
     value: int
+    listed: tuple[int, ...] | None = None
 
     @property
     def bits(self) -> int:
         """Keys are 0 … 2^bits − 1."""
-        return self.argument_bits if self.kind == "range" else 16
+        return self.argument_bits if self.kind == "range" or self.listed else 16
+
+    @property
+    def size(self) -> int:
+        """How many keys there are."""
+        return 1 << self.bits
 
     def values(self) -> list[int]:
         """What stands beside the keys of a function table."""
+        if self.listed:
+            return list(self.listed)
         scale = 2.0**self.argument_bits
         if self.kind == "exp":
             exact = (self.value * math.exp(-d / scale) for d in range(SIZE))
@@ -62,3 +70,8 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
 def range_table(bits: int) -> Table:
     """0 … 2^bits − 1"""
     return Table("range", bits, 0)
+
+
+def listed_table(kind: str, values: list[int]) -> Table:
+    """These, of which there is a power of two."""
+    return Table(kind, (len(values) - 1).bit_length(), 0, tuple(values))

@@ -14,6 +14,9 @@ BESIDE = {
     "relu": ("negative", "d"), "leaky_relu": ("negative",), "gelu": ("h",), "silu": ("h",)
 }  # fmt: skip
 
+# The first moment; of the second its root, rounded down, what that leaves, and what dividing left.
+MOMENTS = ("mean", "root", "rest", "low")
+
 
 def limbs(bits: int) -> int:
     """Tensors of 16 bits for so many bits."""
@@ -28,6 +31,11 @@ def part_names(name: str, rounding: Rounding) -> list[str]:
         ("low", limbs(rounding.low_bits)),
     )
     return [f"{name}.{part}{k}" for part, count in counts for k in range(count)]
+
+
+def update_parts(name: str, layer: Layer) -> list[str]:
+    """The parts of an update: with Adam it is a quotient, which has a remainder."""
+    return part_names(name, layer.update) if layer.update else [f"{name}.r0"]
 
 
 def activation_tables(layer: Layer) -> list[Table]:
@@ -52,6 +60,8 @@ def tables_of(network: Network) -> list[Table]:
         found.append(Table("exp", last.z_bits, network.exp_start))
     if network.loss == "logistic":
         found.append(Table("sigmoid", last.z_bits, PROBABILITY_BITS))
+    if network.adam:
+        found += [network.adam.mean, network.adam.steps]
     return list(dict.fromkeys(found))
 
 
@@ -82,6 +92,15 @@ def parameter_tensors(network: Network, suffix: str) -> Wanted:
     return found
 
 
+def moment_tensors(network: Network, suffix: str) -> Wanted:
+    """Both moments of all parameters that have gradients, and how many steps were done."""
+    found: Wanted = []
+    for name, sizes in parameter_tensors(network, ""):
+        if ".s." not in name:
+            found += [(f"{name}{moment}.{suffix}", sizes) for moment in MOMENTS]
+    return [*found, (f"clock.{suffix}", (1,))]
+
+
 def digit_names(i: int, wide: Wide) -> list[str]:
     """The digits of a wide integer of layer i, the lowest first."""
     return [digit_name(i, wide.name, k) for k in range(len(wide.radices))]
@@ -110,7 +129,7 @@ def gradients(layer: Layer) -> list[tuple[str, Rounding]]:
 
 def count_tensors(tables: list[Table]) -> Wanted:
     """Multiplicities."""
-    return [(f"count.{i}", (1 << table.bits,)) for i, table in enumerate(tables)]
+    return [(f"count.{i}", (table.size,)) for i, table in enumerate(tables)]
 
 
 def trace_tensors(network: Network) -> Wanted:
@@ -144,7 +163,7 @@ def trace_tensors(network: Network) -> Wanted:
         of_weight = of_bias if layer.running else (*inputs, steps, layer.outputs)
         kinds = [("w", of_weight), ("b", of_bias)]
         for kind, sizes in kinds[: 1 + layer.bias]:
-            add(sizes, *part_names(f"{i}.{kind}.update", layer.update))
+            add(sizes, *update_parts(f"{i}.{kind}.update", layer))
             if layer.clip:
                 add(sizes, f"{i}.{kind}.clip", *part_names(f"{i}.{kind}.clip", layer.clip))
         if layer.running:
@@ -155,4 +174,6 @@ def trace_tensors(network: Network) -> Wanted:
             add(rows if name in ("max", "sum") else outputs, name)
     elif network.loss == "logistic":
         add(outputs, "p")
+    if network.adam:
+        add((steps,), "rate")
     return found

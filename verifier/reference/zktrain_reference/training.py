@@ -13,7 +13,6 @@ from .network import derive
 from .proofs import SheetProof
 from .reference_string import ReferenceString
 from .statements import TrainingStatement, number
-from .tables import SIZE
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Key:
             for cell, value in enumerate(cells):
                 address = base + cell
                 rows.setdefault(address // length, [0] * length)[address % length] = value
-        assert sorted(rows) == self.sheet.rows("tables") and SIZE == 2**16
+        assert sorted(rows) == self.sheet.rows("tables")
         return [self.string.commit(rows[row]) for row in self.sheet.rows("tables")]
 
     def rows(self, group: str) -> int:
@@ -72,16 +71,17 @@ class Key:
         proof.verify(self.relation, statement.encoding, known, self.string.tau_g2, circuit)
 
     def check_update(self, statement: TrainingStatement, own: list[Point]) -> None:
-        """The update is minus the sum of the steps' updates, the state the last of them."""
-        block, steps = len(statement.update), self.network.steps
-        updates = [own[t * block : (t + 1) * block] for t in range(steps)]
+        """The update is minus the sum of the first rows of the steps' updates, the state after is
+        the last rows of the last of them."""
+        step, steps = self.rows("update.0"), self.network.steps
+        updates = [own[t * step : (t + 1) * step] for t in range(steps)]
         for i, total in enumerate(statement.update):
             row: Point = None
             for update in updates:
                 row = plus(row, negate(update[i]))
             require(row == total, f"row {i} of the update is not the sum of the steps' updates")
-        if self.network.mu:
-            require(statement.state_after == updates[-1], "the state after is not the last update")
+        after = updates[-1][step - len(statement.state_after) :]
+        require(statement.state_after == after, "the state after is not the last update's")
 
 
 def leaf(window: int, rows: list[Point]) -> bytes:

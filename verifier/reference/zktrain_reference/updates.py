@@ -1,12 +1,12 @@
 """The relations of gradients and updates. See docs/argument.md, "The relation"."""
 
 from . import axes
-from .activations import Activations
+from .adaptive import Adaptive
 from .network import Layer
-from .relation import SUMMED, Domain, Form, Pointwise, Preceding, Product, Vanishing, domain
+from .relation import SUMMED, Domain, Form, Pointwise, Product, Vanishing, domain
 
 
-class Updates(Activations):
+class Updates(Adaptive):
     """Gradients, summed over the batch, and what they make of the parameters."""
 
     def step(
@@ -15,11 +15,8 @@ class Updates(Activations):
         """U: what eta times the gradient has to be."""
         name = f"{i}.{kind}.update"
         form = self.rounded(name, layer.update, self.get(name, *block), *trace)
-        rest = block[1:]
         if self.network.mu:
-            before = self.get(name, Preceding(block[0]), *rest)
-            first = self.get(f"{i}.{kind}.state", SUMMED, *rest).where(block[0], 1)
-            form -= self.network.mu * (before + first)
+            form -= self.network.mu * self.before(name, f"{i}.{kind}.state", *block)
         if self.network.decay:
             form -= self.network.decay * self.weights(i, kind, *block)
         return form
@@ -29,10 +26,11 @@ class Updates(Activations):
         network, inputs = self.network, axes.inputs(layer)
         unit, (outer, units) = axes.unit(layer), axes.outside(layer, network.steps)
         block, trace = ("t", *axes.names(inputs), unit), (*axes.names(inputs), "t", unit)
-        out, factor = self.step(i, layer, "w", block, trace), layer.eta
         if layer.clip:
             name = f"{i}.w.clip"
             out, factor = self.rounded(name, layer.clip, self.get(name, *trace), *trace), 1
+        else:
+            out, factor = self.step(i, layer, "w", block, trace), layer.eta
         places = axes.positions(layer.result)
         rows = (("b", network.batch), *places)
         right = self.error(i, unit, "t", *axes.names(rows))
@@ -62,15 +60,19 @@ class Updates(Activations):
         self.update(i, layer, kind, domain(n=layer.outputs, t=self.network.steps), block)
 
     def update(self, i: int, layer: Layer, kind: str, over: Domain, block: tuple[str, ...]) -> None:
-        """With clipping the update's equation; the ranges."""
+        """With clipping the update's equation; the ranges; with Adam what moments are."""
         pointwise = Pointwise(over)
         trace = tuple(axis for axis, _ in over.axes)
         if layer.clip:
             clipped = self.get(f"{i}.{kind}.clip", *trace)
-            form = self.step(i, layer, kind, block, trace) - layer.eta * clipped
-            sizes = dict(over.axes)
-            self.vanishing.append(Vanishing(Domain(tuple((a, sizes[a]) for a in block)), form))
+            if layer.update:
+                form = self.step(i, layer, kind, block, trace) - layer.eta * clipped
+                sizes = dict(over.axes)
+                self.vanishing.append(Vanishing(Domain(tuple((a, sizes[a]) for a in block)), form))
             self.rounding(pointwise, f"{i}.{kind}.clip", layer.clip, clipped, True)
-        name = f"{i}.{kind}.update"
-        self.rounding(pointwise, name, layer.update, self.get(name, *block), True)
+        if layer.update:
+            name = f"{i}.{kind}.update"
+            self.rounding(pointwise, name, layer.update, self.get(name, *block), True)
+        else:
+            self.adapt(pointwise, f"{i}.{kind}", layer.epsilon, block)
         self.check(pointwise)
