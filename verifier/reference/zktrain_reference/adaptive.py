@@ -30,10 +30,9 @@ class Adaptive(Activations):
         key = clipped - before["mean"] + HALF
         self.lookup(pointwise.over, self.network.adam.mean, key, moved)
         for bounded in (
-            now["mean"] + HALF,
-            now["root"], now["rest"], 2 * now["root"] - now["rest"], now["low"],
+            now["rest"], 2 * now["root"] - now["rest"], now["low"],
             delta + HALF,
-            rest + now["root"] + epsilon, now["root"] + (epsilon - 1) - rest,
+            rest, now["root"] + (epsilon - 1) - rest,
         ):  # fmt: skip
             self.lookup(pointwise.over, SHORT, bounded)
         self.second_moment(pointwise, now, before, clipped)
@@ -55,11 +54,11 @@ class Adaptive(Activations):
     def quotient_of_moments(
         self, pointwise: Pointwise, delta: Form, rest: Form, now: dict[str, Form], epsilon: int
     ) -> None:
-        """2·(s + e)·δ + r = 2·c·m"""
+        """(s + e)·δ + r = c·m"""
         forms = delta, rest, now["mean"], self.get("rate", "t")
         d, r, m, c = (pointwise.operand(form) for form in forms)
         s = pointwise.operand(now["root"])
-        terms = [(2, (s, d)), (2 * epsilon, (d,)), (1, (r,)), (-2, (c, m))]
+        terms = [(1, (s, d)), (epsilon, (d,)), (1, (r,)), (-1, (c, m))]
         pointwise.constraints.append(terms)
 
     def clock(self) -> None:

@@ -25,6 +25,4 @@ class Moments(NamedTuple):
 
     def step(self, rate: int, epsilon: int) -> tuple[int, int]:
         """δ, and what dividing left."""
-        divisor, divided = self.root + epsilon, 2 * rate * self.mean
-        delta = (divided + divisor) // (2 * divisor)
-        return delta, divided - 2 * divisor * delta
+        return divmod(rate * self.mean, self.root + epsilon)
