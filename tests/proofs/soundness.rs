@@ -259,7 +259,7 @@ fn kind(network: &Network, label: &str) -> String {
             format!("{}.{rest}", layer.kind)
         }
         _ if equation => format!("{}.{rest}", layer.kind),
-        _ if network.adam.is_some() => format!("adam.{rest}"),
+        _ if network.adam.is_some() && ["w.", "b."].contains(&&rest[..2]) => format!("adam.{rest}"),
         _ => format!("layer.{rest}"),
     }
 }

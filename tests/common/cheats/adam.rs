@@ -10,7 +10,11 @@ use super::{Run, cell};
 
 /// Changes a value where this is the place to lie; whether it did.
 pub fn lie(label: &str, name: &str, v: &mut Value) -> bool {
-    let Some(rest) = label.strip_prefix(name) else { return about_second(label, name, v) };
+    let own = [".w.mean", ".b.mean", ".w.update", ".b.update"];
+    let told = ["clock", "rate"].contains(&name) || own.iter().any(|part| name.ends_with(part));
+    let Some(rest) = label.strip_prefix(name).filter(|_| told) else {
+        return about_second(label, name, v);
+    };
     match rest {
         // A clock that is ahead, and the rate that it says; a rate that it does not say.
         "" if name == "clock" || name == "rate" => v.q += 1,
