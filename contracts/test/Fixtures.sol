@@ -31,9 +31,9 @@ abstract contract Fixtures is Test {
         verifier = ITrainingVerifier(vm.deployCode("artifacts/TrainingVerifier.json", argument));
     }
 
-    /// @notice The small fixtures: plain, momentum, two steps, another loss; both systems.
+    /// @notice The small fixtures: plain, momentum, two steps, another loss, Adam; both systems.
     function small() internal pure returns (string[] memory names) {
-        names = new string[](8);
+        names = new string[](10);
         names[0] = "plain_halo2";
         names[1] = "plain_groth16";
         names[2] = "momentum_halo2";
@@ -42,6 +42,8 @@ abstract contract Fixtures is Test {
         names[5] = "two_steps_groth16";
         names[6] = "logistic_halo2";
         names[7] = "logistic_groth16";
+        names[8] = "adam_halo2";
+        names[9] = "adam_groth16";
     }
 
     /// @notice A fixture's file.

@@ -20,7 +20,7 @@ use zktrain_backends::halo2::partial::recurrence;
 use zktrain_backends::r1cs;
 use zktrain_ceremony::groth16::insecure_key;
 use zktrain_devnet::{Evm, EvmError, Rejection, Verified};
-use zktrain_model::manifest::Manifest;
+use zktrain_model::manifest::{Manifest, Optimizer};
 use zktrain_model::size::Limits;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
@@ -116,6 +116,7 @@ fn manifests() -> Vec<(&'static str, Manifest)> {
         ("momentum", Case { momentum: 0.9, row_log: 12, ..plain.clone() }),
         ("two_steps", Case { momentum: 0.9, steps: 1, ..plain.clone() }),
         ("logistic", Case { loss: LossKind::Logistic, ..plain.clone() }),
+        ("adam", Case { adam: Some(Optimizer::adam(0.01)), steps: 1, ..plain.clone() }),
     ];
     let mut all: Vec<_> =
         cases.into_iter().map(|(name, case)| (name, case.manifest().unwrap())).collect();

@@ -18,7 +18,7 @@ use zktrain_backends::halo2::shape;
 use zktrain_backends::r1cs;
 use zktrain_ceremony::groth16::insecure_key;
 use zktrain_model::compile::{compile_dataset, compile_training};
-use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec, Manifest};
+use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec, Manifest, Optimizer};
 use zktrain_model::size::Limits;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
@@ -37,7 +37,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// Networks with the files' names.
-fn cases() -> [(&'static str, Case); 4] {
+fn cases() -> [(&'static str, Case); 5] {
     let relu = Case { row_log: 7, momentum: 0.9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let kinds = vec![Some(LayerKind::Tanh), Some(LayerKind::Sigmoid)];
     let kernels = [
@@ -62,7 +62,8 @@ fn cases() -> [(&'static str, Case); 4] {
     let kinds = vec![None, Some(LayerKind::Relu), Some(LayerKind::Sigmoid), None];
     let pools =
         Case { image: Some(([6, 6, 2], layers)), kinds, widths: vec![0, 2], ..relu.clone() };
-    [("relu", relu), ("smooth", smooth), ("convolution", images), ("pooled", pools)]
+    let adam = Case { adam: Some(Optimizer::adam(0.01)), ..relu.clone() };
+    [("relu", relu), ("smooth", smooth), ("convolution", images), ("pooled", pools), ("adam", adam)]
 }
 
 fn write(name: &str, case: &Case) {
@@ -179,11 +180,22 @@ fn hex(hash: [u8; 32]) -> String {
 /// circuits' digests of networks with norms.
 #[test]
 fn circuits_of_norms_are_those_of_the_second_reading() {
+    compare_circuits("norm_circuits_v1.tsv", "circuits/model/tests/constraints");
+}
+
+/// The same of Adam.
+#[test]
+fn circuits_with_adam_are_those_of_the_second_reading() {
+    compare_circuits("adam_circuits_v1.tsv", "verifier/reference/adam_manifests");
+}
+
+/// Compares the digests of a list of the second reading's with those of the manifests in a folder.
+fn compare_circuits(list: &str, folder: &str) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let list = root.join("verifier/reference/norm_circuits_v1.tsv");
+    let list = root.join("verifier/reference").join(list);
     let (mut lines, known) = (String::new(), fs::read_to_string(list).unwrap());
     for name in known.lines().filter_map(|line| line.split('\t').next()) {
-        let file = root.join(format!("circuits/model/tests/constraints/{name}.toml"));
+        let file = root.join(folder).join(format!("{name}.toml"));
         let manifest = Manifest::from_toml(&fs::read_to_string(file).unwrap()).unwrap();
         let [training, dataset] = circuits(&manifest);
         lines += &format!("{name}\t{}\t{training}\t{dataset}\n", hex(manifest.hash()));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 use serde::Serialize;
-use zktrain_model::manifest::{Loss, Manifest, Network};
+use zktrain_model::manifest::{Loss, Manifest, Network, OptimizerKind};
 use zktrain_model::operators::ARRIVING;
 use zktrain_model::schedule::window_order;
 use zktrain_model::trace::Parameters;
@@ -88,7 +88,12 @@ pub fn accuracy_table(
     mut tell: impl FnMut(&str),
 ) -> Result<Vec<Comparison>, AccuracyError> {
     let mut lines = Vec::new();
-    for preset in presets().into_iter().filter(|p| convolutions || p.options.images.is_none()) {
+    let wanted = presets().into_iter().filter(|p| convolutions || p.options.images.is_none());
+    let wanted = wanted.flat_map(|preset| {
+        let adam = preset.with_adam();
+        core::iter::once(preset).chain(adam)
+    });
+    for preset in wanted {
         let mut runs = Vec::new();
         for seed in 0..preset.runs as u64 {
             let (train, test) = match (preset.file, mnist) {
@@ -109,10 +114,13 @@ pub fn accuracy_table(
     Ok(lines)
 }
 
-/// A network over images has a name that says more than what goes through its layers; its data are MNIST.
+/// A network over images has a name that says more than what goes through its layers; its data are MNIST. With Adam the
+/// shape says so.
 fn named(preset: &Preset, line: Comparison) -> Comparison {
+    let adam = preset.options.optimizer.kind == OptimizerKind::Adam;
     match preset.options.images {
         Some(_) => Comparison { name: "mnist".to_owned(), shape: preset.name.to_owned(), ..line },
+        None if adam => Comparison { shape: format!("{}, Adam", line.shape), ..line },
         None => line,
     }
 }

@@ -70,6 +70,15 @@ pub fn preset(name: &str) -> Option<Preset> {
     presets().into_iter().find(|preset| preset.name == name)
 }
 
+impl Preset {
+    /// The same trained with Adam, on the datasets that come with the program; none on MNIST.
+    pub fn with_adam(&self) -> Option<Self> {
+        self.file?;
+        let options = DraftOptions { optimizer: Optimizer::adam(0.01), ..self.options.clone() };
+        Some(Self { options, ..self.clone() })
+    }
+}
+
 /// A network that has a name, on MNIST, with a learning rate and a momentum. A chain is as long as the epochs: what parameters may
 /// come to in it is what a batch norm's integers have to leave room for.
 fn over_images(name: &'static str, (rate, momentum): (f64, f64), epochs: usize) -> Preset {

@@ -8,6 +8,13 @@ use super::super::forge::Value;
 use super::super::reference::Cells;
 use super::{Run, cell};
 
+/// Whether a gradient that hides that it saturates is still looked up: its difference to the moment has 16 bits.
+pub fn is_looked_up(rest: &str, at: [usize; 3], v: &Value) -> bool {
+    let sum = |limbs: &[i64]| limbs.iter().rev().fold(0, |sum, limb| (sum << 16) + limb);
+    let exact = v.q + sum(&v.high) - sum(&v.low);
+    !rest.starts_with("q.range") || (at[0] == 0 && exact.abs() < 1 << 15)
+}
+
 /// Changes a value where this is the place to lie; whether it did.
 pub fn lie(label: &str, name: &str, v: &mut Value) -> bool {
     let own = [".w.mean", ".b.mean", ".w.update", ".b.update"];
@@ -64,6 +71,7 @@ fn about_second(label: &str, name: &str, v: &mut Value) -> bool {
 /// The last update of a parameter of the first layer no integer: the remainder is one off, and the update makes up for it.
 pub fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
     let network = run.key.network.network();
+    network.adam.as_ref()?;
     let (last, first) = (network.steps - 1, network.layers.first()?);
     let parameter = label.strip_prefix("layer0.")?.strip_suffix(".update.q.range")?;
     let name = format!("layer0.{parameter}");

@@ -1,3 +1,4 @@
+mod adam;
 mod refusals;
 mod relations;
 
