@@ -37,7 +37,7 @@ class AdamFormulas:
         second = decayed + (second - whole) + g * g
         self.mean[at], self.second[at] = mean, second
         root = math.isqrt(math.floor(second))
-        return half_up(Fraction(rate * mean, root + self.epsilon))
+        return math.floor(Fraction(rate * mean, root + self.epsilon))
 
 
 def rate_of(t: int, rate: float, b1: int, b2: int, frac: int, factor: float) -> float:

@@ -134,7 +134,8 @@ def manifest(
 
 
 def adam_circuits() -> dict[str, str]:
-    """Manifests with Adam whose circuits are compared, by their names in `adam_circuits_v1.tsv`."""
+    """Manifests with Adam whose circuits are compared, by their names in `adam_circuits_v1.tsv`;
+    `adam_manifests` has their text."""
     every = {"version": 4, "batch": 4, "row_log": 8}
     falling = {"schedule": {"kind": "cosine", "warmup": 2}}
     return {

@@ -19,8 +19,10 @@ from test_norm_constraints import altered, refusing, zero_of
 from test_pools import names_of
 from test_step import drawn
 from test_witness import Cells, Witness, broken, cell_of
+from zktrain_reference.adam import ONE
 from zktrain_reference.averages import Moments
 from zktrain_reference.compiler import compile_training
+from zktrain_reference.field import R
 from zktrain_reference.network import Network
 from zktrain_reference.relation import Relation
 from zktrain_reference.step import Matrix, Step
@@ -82,6 +84,41 @@ def dividing(change) -> type[Step]:
     return Dividing
 
 
+class Halved(Step):
+    """Roots that are half of an odd number: of V and l together each has one whose rest fits."""
+
+    odd = 0
+
+    def average(self, before: Moments, g: int) -> Moments:
+        now = super().average(before, g)
+        parts = ONE * (now.root**2 + now.rest) + now.low
+        for twice in (2 * now.root - 1, 2 * now.root + 1):
+            rest, low = divmod(parts - ONE // 4 * twice**2, ONE)
+            if 0 <= rest <= twice:
+                return Moments(now.mean, half(twice), rest, low)
+        raise AssertionError
+
+    def divide(self, now: Moments, epsilon: int) -> tuple[int, int]:
+        """Remainders are integers with even updates, what is left of divisors with odd ones."""
+        divisor, divided = now.root + epsilon, self.rate() * now.mean
+        delta = 2 * (divided // (2 * divisor % R)) + self.odd
+        return delta, (divided - delta * divisor) % R
+
+
+def half(x: int) -> int:
+    """Of an integer, in the field."""
+    return x * pow(2, -1, R) % R
+
+
+class Unlisted(Step):
+    """Means move as the table's formula says, where it has no entry too."""
+
+    def average(self, before: Moments, g: int) -> Moments:
+        adam = self.network.adam
+        moved = ((g - before.mean) * (ONE - adam.first) + ONE // 2) // ONE
+        return before._replace(mean=g).averaged(adam, g)._replace(mean=before.mean + moved)
+
+
 class Faster(Step):
     """Another rate."""
 
@@ -116,27 +153,36 @@ class Placed(Witness):
         ahead = Step(self.net, step.weights, step.state)
         ahead.moments, ahead.clock = list(step.moments), step.clock
         ahead.run(*batches(self.net, 2))
-        signs = [[1 if q > 0 else -1 for q, _, _ in row] for row in ahead.trace["0.clip"]]
-        step.moments = [[[self.place(sign) for sign in row] for row in signs]]
+        rows = ahead.trace["0.clip"]
+        step.moments = [[[self.place(g) for g, _, _ in row] for row in rows]]
         return step
 
-    def place(self, sign: int) -> Moments:
-        """The moments of a parameter whose next gradient has this sign."""
+    def place(self, g: int) -> Moments:
+        """The moments of a parameter that has this gradient next."""
         raise NotImplementedError
 
 
-class Beyond(Placed):
-    """Means of more than 16 bits, which move little."""
+class Farthest(Placed):
+    """Means as far from gradients as there are entries."""
 
-    def place(self, sign: int) -> Moments:
-        return Moments(sign * (2**15 + 40), 2**14 - 1, 0, 0)
+    more = 0
+
+    def place(self, g: int) -> Moments:
+        mean = g + 2**15 + self.more if g > 0 else g - 2**15 + 1 - self.more
+        return Moments(mean, 2**14 - 1, 0, 0)
+
+
+class Beyond(Farthest):
+    """Means one farther."""
+
+    more = 1
 
 
 class Steep(Placed):
     """Large means of small gradients."""
 
-    def place(self, sign: int) -> Moments:
-        return Moments(sign * 2**14, 0, 0, 0)
+    def place(self, g: int) -> Moments:
+        return Moments(2**14 if g > 0 else -(2**14), 0, 0, 0)
 
 
 class Constraints(unittest.TestCase):
@@ -152,13 +198,14 @@ class Constraints(unittest.TestCase):
     def refused(self, kind: type[Step], witness: type[Witness] = Witness) -> set[str]:
         return refusing(self.relation, witness(self.net, kind).cells)
 
-    def lookups(self, names: str, place: int = 0) -> set[str]:
-        """The lookup of each kind of parameters whose key has these tensors: one of several."""
+    def lookups(self, names: str) -> set[str]:
+        """The lookup of each kind of parameters whose key has these tensors: there is one."""
         found = set()
         for kind in KINDS:
             wanted = {f"0.{kind}.{name}" for name in names.split()}
             keys = enumerate(names_of(lookup.key) for lookup in self.relation.lookups)
-            found.add(f"lookup {[i for i, key in keys if key == wanted][place]}")
+            (place,) = (i for i, key in keys if key == wanted)
+            found.add(f"lookup {place}")
         return found
 
     def pointwise(self, behind: int) -> set[str]:
@@ -175,10 +222,14 @@ class Constraints(unittest.TestCase):
         self.assertEqual((len(self.lookups("rest.update")), len(self.pointwise(1))), (2, 2))
 
     def test_first_moments(self) -> None:
-        found = self.refused(averaging(lambda now: now._replace(mean=now.mean + 1)))
-        self.assertEqual(found, self.lookups("clip mean.update mean.state"))
+        pair = "clip mean.update mean.state"
+        more = averaging(lambda now: now._replace(mean=now.mean + 1))
+        self.assertEqual(self.refused(more), self.lookups(pair))
+        # Means have no range of their own, but that of the table's entries.
+        self.assertRaises(ValueError, self.lookups, "mean.update")
         self.compile(adam={"beta1": 0.999, "beta2": 0.9995}, rate=0.0025, steps=1)
-        self.assertEqual(self.refused(Step, Beyond), self.lookups("mean.update"))
+        self.assertEqual(self.refused(Unlisted, Farthest), set())
+        self.assertEqual(self.refused(Unlisted, Beyond), self.lookups(pair))
 
     def test_second_moments(self) -> None:
         self.assertEqual(self.refused(other_root(1)), self.lookups("rest.update"))
@@ -188,11 +239,18 @@ class Constraints(unittest.TestCase):
         more = averaging(lambda now: now._replace(low=now.low ^ 1))
         self.assertEqual(self.refused(more), self.pointwise(1))
 
+    def test_roots_are_integers(self) -> None:
+        # They have no range of their own: remainders, and by how much they are less, are integers.
+        self.assertRaises(ValueError, self.lookups, "root.update")
+        self.compile(adam={}, steps=1)
+        for odd, expected in ((0, "update.r0 root.update"), (1, "update.r0")):
+            kind = type("Of", (Halved,), {"odd": odd})
+            self.assertEqual(self.refused(kind), self.lookups(expected), odd)
+
     def test_quotients(self) -> None:
-        shared = "update.r0 root.update"
-        for by, place in ((1, 0), (-1, 1)):
-            kind = dividing(lambda d, r, divisor, by=by: (d + by, r - 2 * by * divisor))
-            self.assertEqual(self.refused(kind), self.lookups(shared, place))
+        for by, expected in ((1, "update.r0"), (-1, "update.r0 root.update")):
+            kind = dividing(lambda d, r, divisor, by=by: (d + by, r - by * divisor))
+            self.assertEqual(self.refused(kind), self.lookups(expected), by)
         found = self.refused(dividing(lambda d, r, _: (d, r + (-1 if r > 0 else 1))))
         self.assertEqual(found, self.pointwise(0))
         self.compile(adam={}, rate=8.0, steps=1)

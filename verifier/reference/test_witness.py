@@ -8,6 +8,7 @@ from networks import network
 from test_step import CASES, batch, drawn
 from zktrain_reference.compiler import compile_training
 from zktrain_reference.deviations import Deviations
+from zktrain_reference.field import R
 from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.relation import (
     Along,
@@ -294,17 +295,17 @@ def positions(over: Domain) -> Iterator[dict[str, int]]:
 
 
 def broken(relation: Relation, cells: Cells) -> list[str]:
-    """The relations that do not hold."""
+    """The relations that do not hold; as they are proven, modulo the field's order."""
     found = []
     for i, p in enumerate(relation.products):
         terms = list(positions(p.over("k")))
         for at in positions(p.over("oxy")):
             pairs = ((value(p.left, at | k, cells), p.right, at | k) for k in terms)
             total = sum(left * value(right, k, cells) for left, right, k in pairs if left)
-            if value(p.out, at, cells) != p.factor * total:
+            if (value(p.out, at, cells) - p.factor * total) % R:
                 found.append(f"product {i} at {at}")
     for i, v in enumerate(relation.vanishing):
-        found += [f"zero {i} at {at}" for at in positions(v.over) if value(v.form, at, cells)]
+        found += [f"zero {i} at {at}" for at in positions(v.over) if value(v.form, at, cells) % R]
     for i, check in enumerate(relation.pointwise):
         for at in positions(check.over):
             operands = [value(form, at, cells) for form in check.operands]
@@ -315,13 +316,13 @@ def broken(relation: Relation, cells: Cells) -> list[str]:
 
 
 def polynomial(constraint, operands: list[int]) -> int:
-    """Over the integers."""
+    """A constraint's value."""
     total = 0
     for coefficient, factors in constraint:
         for index in factors:
             coefficient *= operands[index]
         total += coefficient
-    return total
+    return total % R
 
 
 def lookups(relation: Relation, cells: Cells) -> list[str]:
@@ -331,10 +332,10 @@ def lookups(relation: Relation, cells: Cells) -> list[str]:
     for i, lookup in enumerate(relation.lookups):
         table, _, _ = relation.tables[lookup.table]
         for at in positions(lookup.over):
-            key = value(lookup.key, at, cells)
+            key = value(lookup.key, at, cells) % R
             holds = 0 <= key < 1 << table.bits
             if holds and lookup.value is not None:
-                holds = tables[lookup.table][key] == value(lookup.value, at, cells)
+                holds = (tables[lookup.table][key] - value(lookup.value, at, cells)) % R == 0
             if not holds:
                 found.append(f"lookup {i} at {at}")
     return found

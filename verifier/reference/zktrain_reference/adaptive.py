@@ -31,8 +31,7 @@ class Adaptive(Activations):
         self.lookup(pointwise.over, self.network.adam.mean, key, moved)
         for bounded in (
             now["rest"], 2 * now["root"] - now["rest"], now["low"],
-            delta + HALF,
-            rest, now["root"] + (epsilon - 1) - rest,
+            delta + HALF, rest, now["root"] + (epsilon - 1) - rest,
         ):  # fmt: skip
             self.lookup(pointwise.over, SHORT, bounded)
         self.second_moment(pointwise, now, before, clipped)
