@@ -31,7 +31,8 @@ impl Forge<'_, '_> {
         let [first, second] = self.network.adam.as_ref().unwrap().betas;
         let [m, s, rest, low] = self.moments(name, block);
         let difference = gradient - m;
-        let m = m + ((difference * (65_536 - first) + 32_768) >> 16);
+        let moved = (difference.abs() * (65_536 - first) + 65_535) >> 16;
+        let m = m + moved * difference.signum();
         let m = self.plain(&format!("{name}.mean"), at, block, m, difference);
 
         let n = second * (s * s + rest) + low + (65_536 - second) * gradient * gradient;

@@ -38,9 +38,9 @@ class Adam:
     @cached_property
     def mean(self) -> Table:
         """By how much a mean moves, of what it is away from a gradient."""
-        share, half = ONE - self.first, ONE // 2
-        differences = range(-SIZE // 2, SIZE // 2)
-        return listed_table("mean", [(d * share + half) // ONE for d in differences])
+        share = ONE - self.first
+        moved = [-(-d * share // ONE) for d in range(SIZE // 2 + 1)]
+        return listed_table("mean", [-x for x in moved[:0:-1]] + moved[:-1])
 
     @cached_property
     def steps(self) -> Table:
@@ -114,7 +114,7 @@ def steepness(first: int, second: int) -> float:
     b1, b2 = first / ONE, second / ONE
     require(b1 * b1 < b2, "optimizer.beta2: the square of beta1 is not below it")
     spread = math.sqrt((1 - b2) * (1 - b1 * b1 / b2))
-    return (1 - b1) / spread + 0.5 / (1 - b1)
+    return (1 - b1) / spread + 1 / (1 - b1)
 
 
 def rates(

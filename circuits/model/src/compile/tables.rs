@@ -1,9 +1,9 @@
 //! The public tables: closed-form ranges and the functions' committed rows.
 
-use crate::manifest::{MOMENT_FRAC, Rates};
+use crate::manifest::Rates;
 use crate::quant::{
-    exp_table, gelu_derivative_table, gelu_table, sigmoid_table, silu_derivative_table, silu_table,
-    tanh_table,
+    exp_table, gelu_derivative_table, gelu_table, moment_step, sigmoid_table,
+    silu_derivative_table, silu_table, tanh_table,
 };
 
 /// Which table.
@@ -104,8 +104,7 @@ impl TableKind {
     }
 }
 
-/// `⌊(d·taken + 2^15)/2^16⌋` of every difference `d` of 16 bits.
+/// The steps of a first moment for every difference of 16 bits.
 fn mean_table(taken: i64) -> Vec<i32> {
-    let half = 1i64 << (MOMENT_FRAC - 1);
-    (-(1i64 << 15)..1 << 15).map(|d| ((d * taken + half) >> MOMENT_FRAC) as i32).collect()
+    (-(1i64 << 15)..1 << 15).map(|d| moment_step(taken, d) as i32).collect()
 }

@@ -94,7 +94,7 @@ impl Rates {
         if ratio <= 0.0 {
             return f64::INFINITY;
         }
-        (1.0 - first) / libm::sqrt((1.0 - second) * ratio) + 0.5 / (1.0 - first)
+        (1.0 - first) / libm::sqrt((1.0 - second) * ratio) + 1.0 / (1.0 - first)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::manifest::{
     I16_HI, I16_LO, Lowering, MOMENT_FRAC, Manifest, ManifestError, ManifestErrorKind as Kind,
     Network, OptimizerKind, Rates, RoundSpec, UPDATE_SHIFT, derived, in_range,
 };
+use crate::quant::moment_step;
 use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
 use crate::trace::{MOMENTS, ParameterTrace};
 
@@ -305,7 +306,7 @@ impl Step<'_> {
     pub fn next(&self, g: i64, [m, s, rest, low]: [i64; 4]) -> ([i64; 4], i64, i64) {
         let [first, second] = self.adam.betas;
         let one = 1i64 << MOMENT_FRAC;
-        let m = m + (((g - m) * (one - first) + one / 2) >> MOMENT_FRAC);
+        let m = m + moment_step(one - first, g - m);
         // Below 2^44: squares have 28 bits, and a root's rest fewer.
         let n = second * (s * s + rest) + low + (one - second) * g * g;
         let v = n >> MOMENT_FRAC;

@@ -22,6 +22,13 @@ pub use wide::{Digit, Expansion, RADIX, floor_sqrt};
 /// Fractional bits of a leaky rectifier's slope.
 pub const SLOPE_FRAC: u32 = 16;
 
+/// What a first moment moves by, for a difference `d` of a gradient to it: `d·taken/2^16`, away from zero. So it is never zero where
+/// `d` is not, and a moment never comes to rest before its gradient.
+pub fn moment_step(taken: i64, d: i64) -> i64 {
+    let step = (d.abs() * taken + (1 << 16) - 1) >> 16;
+    step * d.signum()
+}
+
 /// `max(z, 0)`.
 pub fn relu(z: i32) -> i32 {
     z.max(0)

@@ -46,7 +46,9 @@ impl Change {
     ) -> (i32, Vec<i32>) {
         let known = |k: usize| state.get(k).map_or(0, |x| i128::from(*x));
         let (first, second) = (i128::from(first), i128::from(second));
-        let m = known(0) + ((g - known(0)) * (65_536 - first) + 32_768).div_euclid(65_536);
+        let d = g - known(0);
+        let moved = (d.abs() * (65_536 - first) + 65_535).div_euclid(65_536);
+        let m = known(0) + if d < 0 { -moved } else { moved };
         let old = known(1) * known(1) + known(2);
         let n = second * old + known(3) + (65_536 - second) * g * g;
         let v = n.div_euclid(65_536);
