@@ -1,5 +1,6 @@
 //! The program: its commands as processes, and what comes with it.
 
+mod adam;
 mod answers;
 mod chain;
 mod commands;

@@ -74,7 +74,7 @@ impl Draft {
         self
     }
 
-    /// Learning rate, momentum, weight decay, clipping.
+    /// Learning rate, momentum, weight decay, clipping; or Adam, with a schedule.
     #[must_use]
     pub fn optimizer(mut self, optimizer: Optimizer) -> Self {
         self.options.optimizer = optimizer;

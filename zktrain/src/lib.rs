@@ -28,7 +28,9 @@ pub use verifier::{ChainVerdict, Nonce, Verifier, VerifierBuilder};
 pub use zktrain_ceremony::groth16::ProvingKey;
 pub use zktrain_commit::random::LocalKey;
 pub use zktrain_model::Hash;
-pub use zktrain_model::manifest::{LayerKind, Loss, Manifest, Network, Optimizer, Training};
+pub use zktrain_model::manifest::{
+    LayerKind, Loss, Manifest, Network, Optimizer, OptimizerKind, Schedule, ScheduleKind, Training,
+};
 pub use zktrain_model::size::Limits;
 pub use zktrain_model::trace::Parameters;
 pub use zktrain_statement::statements::{Binding, TrainingStatement};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use zktrain::{
-    Binding, Dataset, Draft, Error, LocalKey, Manifest, Nonce, Prover, ReferenceString, RootTrust,
-    Source, Table, Verifier,
+    Binding, Dataset, Draft, Error, LocalKey, Manifest, Nonce, Optimizer, Prover, ReferenceString,
+    RootTrust, Source, Table, Verifier,
 };
 
 const CSV: &str = "../data/breast_cancer.csv";
@@ -21,6 +21,24 @@ fn world() -> (Manifest, ReferenceString, Dataset) {
     let srs = ReferenceString::insecure(&manifest).unwrap();
     let data = table().quantized(&manifest, &manifest.network().unwrap()).unwrap();
     (manifest, srs, data)
+}
+
+/// A state of four blocks and a clock is handed on from proof to proof.
+#[test]
+fn a_chain_with_adam_is_verified() {
+    let draft = Draft::predicting("malignant").hidden([2]).batch(128);
+    let manifest = draft.optimizer(Optimizer::adam(0.01)).calibrate(&table()).unwrap();
+    let srs = ReferenceString::insecure(&manifest).unwrap();
+    let data = table().quantized(&manifest, &manifest.network().unwrap()).unwrap();
+    let mut prover = Prover::builder(&manifest, &srs).uncompressed().build(&data).unwrap();
+    let chain = prover.prove(2).unwrap().clone();
+    let builder = Verifier::builder(&manifest, &srs).pin_manifest(manifest.hash());
+    let verdict = builder.build().unwrap().verify(&chain).unwrap();
+    assert_eq!((verdict.steps, verdict.proofs), (2, 2));
+    let mut swapped = chain;
+    swapped.proofs.swap(0, 1);
+    let builder = Verifier::builder(&manifest, &srs).pin_manifest(manifest.hash());
+    assert!(builder.build().unwrap().verify(&swapped).is_err());
 }
 
 fn refused<T, E>(result: Result<T, E>) -> Error
