@@ -163,6 +163,11 @@ impl Case {
         };
         let quantization = manifest.quantization.as_mut().unwrap();
         quantization.row_log = self.row_log.max(image_log(&manifest.model));
+        if self.adam.is_some() && self.stretch > 1.0 {
+            // Gradients that saturate, though not by much.
+            let layers = quantization.layers.iter_mut();
+            layers.for_each(|layer| layer.clip_frac = layer.clip_frac.map(|frac| frac + 1));
+        }
         if self.fine {
             let last = quantization.layers.len() - 1;
             for layer in &mut quantization.layers[..last] {
@@ -271,7 +276,6 @@ fn places(layer: &LayerSpec, side: usize) -> Option<usize> {
     }
 }
 
-/// Any case: depths 1 to 16, odd widths, every activation, loss and optimizer.
 /// Adam with and without a schedule.
 fn adam(seed: u64) -> Optimizer {
     let schedule = Schedule {
@@ -285,6 +289,7 @@ fn adam(seed: u64) -> Optimizer {
     Optimizer { schedule, ..Optimizer::adam(1.0 / 128.0) }
 }
 
+/// Any case: depths 1 to 16, odd widths, every activation, loss and optimizer.
 pub fn case() -> impl Strategy<Value = Case> {
     let kind = prop_oneof![
         Just(None),

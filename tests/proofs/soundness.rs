@@ -150,7 +150,7 @@ fn with_adam(plain: &Case) -> Case {
         widths: vec![5, 6, 3],
         normed: 1,
         adam: Some(Optimizer::adam(1.0 / 128.0)),
-        stretch: 3.0,
+        stretch: 2.0,
         ..plain.clone()
     }
 }

@@ -203,7 +203,12 @@ fn train_integers(
         for layer in &trace.layers {
             let names = ["z"].into_iter().chain(ARRIVING);
             let values = names.filter_map(|name| layer.tensors.rounded(name));
-            for tensor in values.chain(layer.w.as_ref().map(|w| &w.update)) {
+            let learned = layer.w.iter().map(|w| match (&network.adam, &w.clip) {
+                // An update of Adam does not saturate; the gradient that it is made of does.
+                (Some(_), Some(clip)) => clip,
+                _ => &w.update,
+            });
+            for tensor in values.chain(learned) {
                 saturated += tensor.excess.len();
                 rounded += tensor.q.len();
             }

@@ -87,6 +87,12 @@ pub enum CalibrationError {
         /// What helps.
         remedy: Remedy,
     },
+    /// Rates that no number of fractional bits suits.
+    #[error(
+        "Adam's rates have no fixed point here: use a learning rate of about 0.00001 to 0.1, and shares of \
+         the moments further apart from each other and from 1 ({0})"
+    )]
+    AdamRate(#[source] ManifestError),
     /// Scales that calibration chose are refused: nobody wrote them.
     #[error(
         "no fixed-point scales suit these hyper-parameters: use a smaller learning rate, gradient \
@@ -186,6 +192,13 @@ impl Run {
             return self.diverges(manifest);
         }
         match error {
+            // Adam's rates depend on what a user chose alone.
+            CalibrationError::Manifest(error)
+                if manifest.optimizer.kind == OptimizerKind::Adam
+                    && error.field == "quantization.weight_frac" =>
+            {
+                CalibrationError::AdamRate(error)
+            }
             CalibrationError::Manifest(error) => CalibrationError::NoScales(error),
             other => other,
         }

@@ -95,6 +95,11 @@ pub fn memory(relation: &Relation) -> u64 {
         .saturating_add((BYTES_PER_POSITION << layout.row_log) + BYTES_FIXED)
 }
 
-fn is_excess(name: &str) -> bool {
-    name.contains(".high") || name.contains(".low")
+/// Whether a tensor or a lookup is of a limb of an excess: `….high0`, `….low1`.
+pub fn is_excess(name: &str) -> bool {
+    let limb = |part: &str, side: &str| {
+        let number = part.strip_prefix(side);
+        number.is_some_and(|k| !k.is_empty() && k.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    name.split('.').any(|part| limb(part, "high") || limb(part, "low"))
 }

@@ -53,11 +53,11 @@ pub struct TrainingStatement {
     pub path: Vec<Hash>,
     /// Row commitments of the parameters before.
     pub model: Vec<G1Affine>,
-    /// Row commitments of the optimizer's state before; empty without momentum.
+    /// Row commitments of the optimizer's state before; empty of one that carries nothing on.
     pub state: Vec<G1Affine>,
     /// Row commitments of `W_T − W_0`.
     pub update: Vec<G1Affine>,
-    /// Row commitments of the state after; empty without momentum.
+    /// Row commitments of the state after; empty of one that carries nothing on.
     pub state_after: Vec<G1Affine>,
 }
 

@@ -17,7 +17,7 @@ pragma solidity ^0.8.30;
 /// @param windows Windows of the dataset.
 /// @param window The window trained on.
 /// @param model `keccak256` of the row commitments of the parameters before, 64 bytes each.
-/// @param state The same of the optimizer's state before; of nothing without momentum.
+/// @param state The same of the optimizer's state before; of nothing where there is none.
 /// @param update The same of the update.
 /// @param stateAfter The same of the state after.
 struct TrainingClaim {

@@ -3,7 +3,7 @@
 mod limits;
 
 use zktrain_model::relation::{Domain, Group, Product, Relation, Tensor};
-use zktrain_model::size::memory;
+use zktrain_model::size::{is_excess, memory};
 
 use crate::prove::ProveError;
 
@@ -14,7 +14,6 @@ pub fn own_cells(relation: &Relation) -> usize {
 
 /// Those of them that are not excesses: these are nearly always zero, and a zero takes next to no time.
 pub fn own_dense(relation: &Relation) -> usize {
-    let is_excess = |name: &str| name.contains(".high") || name.contains(".low");
     own_tensors(relation).filter(|tensor| !is_excess(&tensor.name)).map(Tensor::cells).sum()
 }
 
@@ -35,7 +34,8 @@ fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
     let rows = layout.rows.iter().filter(|r| matches!(r.group, Group::Update(_) | Group::Trace));
     let first = rows.map(|r| r.index << layout.row_log).min().unwrap_or(0);
     let own = layout.whole().filter(move |t| t.base >= first);
-    own.filter(|t| !t.name.starts_with("update.padding"))
+    let padding = ["update.padding", "moments.padding"];
+    own.filter(move |t| !padding.iter().any(|name| t.name.starts_with(name)))
 }
 
 /// Refuses a proof that needs more memory than the machine has available, or than its container or

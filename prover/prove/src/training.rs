@@ -201,7 +201,7 @@ pub struct Position {
 pub struct Committed {
     /// The parameters' rows.
     pub model: CommittedRows,
-    /// The optimizer state's rows; empty without momentum.
+    /// The optimizer state's rows; empty of one that carries nothing on.
     pub state: CommittedRows,
 }
 

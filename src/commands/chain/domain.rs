@@ -11,6 +11,8 @@ use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::time;
 use zktrain_member::may_join;
 use zktrain_member::signed::{Of, SignedLog};
+use zktrain_model::manifest::Network;
+use zktrain_model::operators::MIN_RATE;
 use zktrain_project::cache::Cache;
 use zktrain_project::circuits::{Circuits, contract_key};
 use zktrain_project::project::Project;
@@ -164,6 +166,21 @@ pub(super) async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<D
     }
 }
 
+/// Refuses a model that no round moves: each begins Adam anew, and has as many steps as a proof.
+fn moves(network: &Network) -> Result<(), Error> {
+    let Some(adam) = &network.adam else { return Ok(()) };
+    let (steps, rates) = (network.steps, adam.rates.values());
+    let largest = rates.iter().take(steps).copied().max().unwrap_or(0);
+    if largest >= MIN_RATE {
+        return Ok(());
+    }
+    let why = format!(
+        "optimizer: a round begins Adam anew and has {steps} steps, whose largest rate is {largest} units of a parameter; at \
+         least {MIN_RATE} are needed: leave out the warm-up, or make proofs of more steps"
+    );
+    Err(Error::Argument { why })
+}
+
 async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> {
     let system = args.compress.on_chain()?;
     args.rules.check()?;
@@ -171,6 +188,7 @@ async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> 
     // What is registered here is what others compare and rely on: it is derived now.
     let session = Session::of_files_with(&project, None, None, Cache::none(), ui)?;
     session.certify(&project.manifest_path())?;
+    moves(session.network())?;
     let circuit = Circuits::new(&session, &project, ui).key_of(system)?;
     let encoded = contract_key(&session.key, &circuit, system)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;

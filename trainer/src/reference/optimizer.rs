@@ -10,18 +10,28 @@ pub(super) struct Rule {
     factors: Vec<f64>,
     /// Steps that have begun.
     begun: usize,
+    /// The learning rate of this step with the bias correction of both moments.
+    rate: f64,
 }
 
 impl Rule {
     /// Before the first step of a chain of at most so many.
     pub fn new(optimizer: &Optimizer, steps: usize) -> Self {
-        let factors = schedule_factors(optimizer, steps).collect();
-        Self { optimizer: *optimizer, factors, begun: 0 }
+        let factors = match optimizer.kind {
+            OptimizerKind::Sgd => Vec::new(),
+            OptimizerKind::Adam => schedule_factors(optimizer, steps).collect(),
+        };
+        Self { optimizer: *optimizer, factors, begun: 0, rate: 0.0 }
     }
 
     /// Begins a step.
     pub fn begin(&mut self) {
+        let factor = self.factors.get(self.begun).copied().unwrap_or(0.0);
         self.begun += 1;
+        let steps = i32::try_from(self.begun).unwrap_or(i32::MAX);
+        let [first, second] =
+            [self.optimizer.beta1(), self.optimizer.beta2()].map(|beta| 1.0 - beta.powi(steps));
+        self.rate = self.optimizer.learning_rate * factor * second.sqrt() / first;
     }
 
     /// What is taken away from a parameter whose mean gradient is `mean`.
@@ -39,17 +49,12 @@ impl Rule {
                 let [kept, kept_squares] = [self.optimizer.beta1(), self.optimizer.beta2()];
                 *first = kept * *first + (1.0 - kept) * mean;
                 *second = kept_squares * *second + (1.0 - kept_squares) * mean * mean;
-                self.rate() * *first / (second.sqrt() + self.optimizer.epsilon())
+                // Nothing moves what has had no gradient yet, without an epsilon too.
+                match *first == 0.0 {
+                    true => 0.0,
+                    false => self.rate * *first / (second.sqrt() + self.optimizer.epsilon()),
+                }
             }
         }
-    }
-
-    /// The learning rate of the step with the bias correction of both moments.
-    fn rate(&self) -> f64 {
-        let factor = self.begun.checked_sub(1).and_then(|step| self.factors.get(step));
-        let steps = i32::try_from(self.begun).unwrap_or(i32::MAX);
-        let [first, second] =
-            [self.optimizer.beta1(), self.optimizer.beta2()].map(|beta| 1.0 - beta.powi(steps));
-        self.optimizer.learning_rate * factor.copied().unwrap_or(0.0) * second.sqrt() / first
     }
 }

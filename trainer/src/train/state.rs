@@ -1,6 +1,7 @@
 //! What an optimizer carries from step to step: the previous update, or Adam's moments and a clock.
 
 use zktrain_model::manifest::Network;
+use zktrain_model::operators::GRADIENT_HI;
 use zktrain_model::trace::{
     LayerParameters, LayerTrace, MOMENTS, OptimizerState, ParameterTrace, Parameters, Trace,
 };
@@ -89,13 +90,19 @@ pub(super) fn check_state(network: &Network, state: &OptimizerState) -> Result<(
     Ok(())
 }
 
-/// A first moment has 16 bits with a sign, all others 16 bits without.
+/// A first moment and a root have what a gradient has, a rest twice that, a fraction 16 bits.
 fn check_moment(network: &Network, k: usize, block: &Parameters) -> Result<(), TrainError> {
     let (expected, got) = (network.layers.len(), block.layers.len());
     if expected != got {
         return Err(TrainError::Layers { expected, got });
     }
-    let ends = if k == 0 { -(1 << 15)..1 << 15 } else { 0..1 << 16 };
+    let most = GRADIENT_HI as i32;
+    let ends = match k {
+        0 => -most..most + 1,
+        1 => 0..most + 1,
+        2 => 0..2 * most + 1,
+        _ => 0..1 << 16,
+    };
     for (l, (layer, own)) in network.layers.iter().zip(&block.layers).enumerate() {
         let wrong = |what, expected, got| TrainError::Parameters { what, layer: l, expected, got };
         let (weights, biases) = (layer.n_in * layer.n_out, layer.n_out);

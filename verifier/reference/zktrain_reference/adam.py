@@ -62,7 +62,7 @@ def check_kind(optimizer: Fields, training: Fields) -> None:
         require(optimizer[name] == 0, f"optimizer.{name}: with adam it is zero")
     require(optimizer["clip"] is None, "optimizer.clip: adam has none")
     within("optimizer.beta1", 0, 1 - 2.0**-16, optimizer["beta1"])
-    within("optimizer.beta2", 0, 1 - 2.0**-12, optimizer["beta2"])
+    within("optimizer.beta2", 0.5, 1 - 2.0**-12, optimizer["beta2"])
     within("optimizer.epsilon", 0, 1, optimizer["epsilon"])
     if optimizer["schedule"] is not None:
         _check_schedule(optimizer["schedule"], training["max_steps"])

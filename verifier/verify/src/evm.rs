@@ -14,7 +14,7 @@
 //! | 4 | rows of the parameters |
 //! | 4 | rows of the optimizer's state |
 //! | 4 | rows of the function tables |
-//! | 4 | rows of one step's update |
+//! | 4 | rows of one step's update, and with Adam of the moments behind it |
 //! | 4 | steps of one proof |
 //! | 4 | rows of the trace |
 //! | 4 a row | row indices, in the order of the layout |

@@ -210,8 +210,8 @@ fn data_ranges(network: &Network) -> Option<[Interval; 2]> {
 
 /// Certifies the relation of a training proof.
 ///
-/// Given are parameters below `2^weight_bits`, the optimizer's state of 16 bits (which it has again after the
-/// proof), a clock of as many, and the function tables' public values. Also shown: the window's data are well formed, as [`certify_dataset`]
+/// Given are parameters below `2^weight_bits`, the optimizer's state within ends that it is in again after the proof (16 bits;
+/// first moments 18), a clock of 16 bits, and the function tables' public values. Also shown: the window's data are well formed, as [`certify_dataset`]
 /// shows it of all windows, and no chain of `max_steps` steps takes parameters beyond `2^weight_bits`, from a first
 /// model below `2^weight_init_bits`.
 ///
@@ -257,8 +257,8 @@ fn handed_on(ids: &TrainingIds) -> Option<Vec<(TensorId, TensorId, Interval)>> {
     let mut all = Vec::new();
     let digits = Interval::below_power(16)?;
     for moments in ids.parameters().filter_map(|parameter| parameter.moments.as_ref()) {
-        // What is looked up with a first moment bounds it, a little wider than it is.
-        let kinds = [Interval::new(-(1 << 16), 1 << 16)?, digits, digits, digits];
+        // What is looked up with a first moment bounds it, wider than it is where a step takes all of a gradient.
+        let kinds = [Interval::new(-(1 << 17), 1 << 17)?, digits, digits, digits];
         let pairs = moments.before.into_iter().zip(moments.after).zip(kinds);
         all.extend(pairs.map(|((before, after), kind)| (before, after, kind)));
     }

@@ -1,8 +1,8 @@
 //! The relation of one training proof: `T` steps on one window.
 //!
 //! Rows, in order: the window's data, the parameters before, the optimizer's
-//! state (with momentum), the function tables, the updates of each step, and
-//! the rest of the trace.
+//! state (with momentum or Adam), the function tables, the updates of each step with
+//! Adam's moments behind them, and the rest of the trace.
 //!
 //! Dimensions of odd size come first, `T` and `B` (powers of two) after them,
 //! so that nothing is stored for padding. Only parameters and updates, whose

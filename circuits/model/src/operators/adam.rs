@@ -23,7 +23,7 @@ pub const GRADIENT_HI: i64 = (1 << 14) - 1;
 /// Largest number that is added to a root: their sum has 16 bits.
 const MAX_EPSILON: i64 = 1 << 14;
 /// Smallest largest rate: rounding it changes the learning rate by 1/16 at most.
-const MIN_RATE: i64 = 8;
+pub const MIN_RATE: i32 = 8;
 
 /// What a network with Adam computes with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,8 @@ impl Adam {
         }
         let rates = Rates::new(&manifest.optimizer, weight_frac, manifest.training.max_steps);
         let largest = rates.values().into_iter().max().unwrap_or(0);
-        in_range("quantization.weight_frac", MIN_RATE, i64::from(i32::MAX), largest.into())?;
+        let most = i64::from(i32::MAX);
+        in_range("quantization.weight_frac", MIN_RATE.into(), most, largest.into())?;
         let update = rates.largest_update();
         if update > I16_HI as f64 {
             let (max, got) = (15, bits(update));

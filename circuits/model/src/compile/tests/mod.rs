@@ -114,6 +114,24 @@ fn relations_of_every_manifest_are_certified() {
     }
 }
 
+/// Of Adam, whatever its shares: those that take all of a gradient and little of it; and of chains of one step.
+#[test]
+fn adam_is_certified_whatever_its_shares() {
+    let plain = include_str!("../../../tests/constraints/adam-plain.toml");
+    for (from, to) in [
+        ("beta1 = 0.75", "beta1 = 0.0"),
+        ("beta1 = 0.75", "beta1 = 0.49"),
+        ("beta1 = 0.75\nbeta2 = 0.96875", "beta1 = 0.97\nbeta2 = 0.9995"),
+        ("max_steps = 5", "max_steps = 1"),
+    ] {
+        assert!(plain.contains(from), "{from}");
+        let manifest = Manifest::from_toml(&plain.replacen(from, to, 1)).unwrap();
+        let network = Limits::default().admit(manifest.network().unwrap()).unwrap();
+        let (relation, ids) = compile_training(&network).unwrap();
+        certify_training(&network, &relation, &ids).unwrap_or_else(|error| panic!("{to}: {error}"));
+    }
+}
+
 type Change<T> = (fn(&mut T), &'static str);
 
 /// Every tensor that decides whether a constraint is written, taken away.
