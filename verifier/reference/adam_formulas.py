@@ -7,9 +7,9 @@ from itertools import product
 Row = list[int]
 
 
-def half_up(x: Fraction | float) -> int:
-    """Rounded, halves up."""
-    return math.floor(x + Fraction(1, 2)) if isinstance(x, Fraction) else math.floor(x + 0.5)
+def away_from_zero(x: Fraction) -> int:
+    """The next integer, or itself."""
+    return math.ceil(x) if x > 0 else math.floor(x)
 
 
 class AdamFormulas:
@@ -30,7 +30,7 @@ class AdamFormulas:
     def move(self, at: tuple[int, int], rate: int, g: int) -> int:
         """δ of one."""
         mean, second = self.mean.get(at, 0), self.second.get(at, Fraction(0))
-        mean += half_up((g - mean) * self.one_less)
+        mean += away_from_zero((g - mean) * self.one_less)
         # The decay acts on whole numbers; what dividing left stays.
         whole = math.floor(second)
         decayed = Fraction(self.b2, 2**16) * (whole - g * g)
