@@ -231,7 +231,8 @@ fn second(
     beta: i64,
     gradient: TensorId,
 ) -> Result<(), CompileError> {
-    let [_, s, rest, low] = moments.ids.after.map(|id| pointwise.mapped(id, moments.block));
+    let [_, ids @ ..] = moments.ids.after;
+    let [s, rest, low] = ids.map(|id| pointwise.mapped(id, moments.block));
     let mut before = |part| Ok::<_, CompileError>(pointwise.form(moments.previous(part)?));
     let [s0, rest0, low0] = [before(1)?, before(2)?, before(3)?];
     let dims = axes(moments.block.len());
