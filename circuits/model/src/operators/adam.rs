@@ -199,7 +199,6 @@ pub(super) fn constrain(
     let (update, e) = (&parameters.update, i128::from(change.layer.epsilon));
     let [rest_id] = *update.r.as_slice() else { return Err(missing(name, "its remainder")) };
     let r = Linear::zero().plus(1, rest_id, &own);
-    let divisor = root.clone().plus_constant(e);
     builder.lookup(format!("{name}.mean.move"), domain, adam.table(), difference, Some(moved))?;
     let ranges = [
         ("rest.range", rest.clone()),
@@ -207,7 +206,7 @@ pub(super) fn constrain(
         ("low.range", low),
         ("update.q.range", Linear::zero().plus(1, update.q, &change.block).plus_constant(1 << 15)),
         ("update.r0.range", r.clone()),
-        ("update.r0.below", divisor.plus_constant(-1).plus_form(-1, &r)),
+        ("update.r0.below", root.plus_constant(e - 1).plus_form(-1, &r)),
     ];
     for (part, form) in ranges {
         builder.range16(format!("{name}.{part}"), domain, form)?;
