@@ -259,7 +259,13 @@ fn kind(network: &Network, label: &str) -> String {
             format!("{}.{rest}", layer.kind)
         }
         _ if equation => format!("{}.{rest}", layer.kind),
-        _ if network.adam.is_some() && ["w.", "b."].contains(&&rest[..2]) => format!("adam.{rest}"),
+        // A gradient's range is the same of weights and of biases, which saturate by less rarely.
+        _ if network.adam.is_some() && rest[1..].starts_with(".clip.q.") => {
+            format!("adam{}", &rest[1..])
+        }
+        _ if network.adam.is_some() && ["w.", "b."].contains(&&rest[..2]) => {
+            format!("adam.{rest}")
+        }
         _ => format!("layer.{rest}"),
     }
 }
