@@ -279,13 +279,13 @@ fn places(layer: &LayerSpec, side: usize) -> Option<usize> {
 /// Adam with and without a schedule.
 fn adam(seed: u64) -> Optimizer {
     let schedule = Schedule {
-        kind: if seed % 2 == 0 { ScheduleKind::Linear } else { ScheduleKind::Cosine },
+        kind: if seed.is_multiple_of(2) { ScheduleKind::Linear } else { ScheduleKind::Cosine },
         warmup: 3,
         steps: None,
         every: None,
         factor: None,
     };
-    let schedule = (seed % 3 > 0).then_some(schedule);
+    let schedule = (!seed.is_multiple_of(3)).then_some(schedule);
     Optimizer { schedule, ..Optimizer::adam(1.0 / 128.0) }
 }
 

@@ -152,7 +152,7 @@ pub fn moment_block(network: &Network) -> Result<Vec<(String, Vec<usize>)>, Comp
         // What is tracked has no gradient.
         for (part, sizes) in learned.filter(|(part, _)| *part != "s") {
             let of = |moment: &&str| (format!("{name}.{part}.{moment}"), sizes.clone());
-            block.extend(PARTS.iter().map(|moment| of(&moment)));
+            block.extend(PARTS.iter().map(of));
         }
     }
     block.push(("clock".into(), vec![1]));

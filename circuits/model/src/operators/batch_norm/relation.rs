@@ -130,7 +130,7 @@ impl<'a> Batch<'a> {
         for (part, ids, gradient) in [("w", self.gamma()?, gain), ("b", self.beta()?, sum)] {
             let (name, rows) = (format!("{}.{part}", self.groups.name), [self.layer.n_out]);
             let network = self.site.network;
-            let rule = optimizer::Change::new(&self.site, self.layer, ids, name, &rows, &[])?;
+            let rule = optimizer::Change::new(self.site, self.layer, ids, name, &rows, &[])?;
             let (coef, form) = rule.gradient()?;
             let domain = Domain::new(&[network.steps, self.layer.n_out]);
             let form = form.plus_form(-i128::from(coef), &gradient);
