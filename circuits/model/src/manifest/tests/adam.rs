@@ -177,3 +177,23 @@ fn run(adam: &Adam, rate: i64, kind: u64) {
         state = next;
     }
 }
+
+/// The page's example.
+#[test]
+fn the_worked_example_of_adam() {
+    let rates = Rates::new(&Optimizer::adam(0.001), 21, 3);
+    assert_eq!(rates.values(), [665, 495, 425, 0]);
+    let adam = Adam { betas: rates.betas(), rates };
+    assert_eq!(adam.betas, [58_982, 65_470]);
+    let expected = [
+        (1000, [101, 31, 46, 5248], 2098, 29),
+        (-200, [70, 32, 22, 22_882], 1050, 0),
+        (0, [62, 32, 21, 19_382], 798, 16),
+    ];
+    let mut state = [0; 4];
+    for ((gradient, next, update, rest), rate) in expected.into_iter().zip(rates.values()) {
+        let step = Step { adam: &adam, epsilon: 1, rate: rate.into() };
+        assert_eq!(step.next(gradient, state), (next, update, rest));
+        state = next;
+    }
+}
