@@ -16,7 +16,7 @@ sources="$(find src bin/solc foundry.toml package-lock.json -type f |
 if [ "$sources" != "$(cat out/sources 2>/dev/null)" ]; then
     rm -rf out cache
 fi
-node_modules/.bin/forge build --build-info --skip './test/**'
+bin/forge build --build-info --skip './test/**'
 printf '%s\n' "$sources" >out/sources
 node bin/artifacts "$artifacts" Halo2Verifier TrainingVerifier Timelock RewardToken Parameters \
     VerifierRouter StakeManager DomainRegistry Escrow Reputation Rounds Demands Slashing

@@ -24,7 +24,7 @@ invariants() {
         exit 1
     fi
     (cd contracts && FOUNDRY_PROFILE=test FOUNDRY_INVARIANT_RUNS="${FOUNDRY_INVARIANT_RUNS:-10000}" \
-        node_modules/.bin/forge test --match-path 'test/invariants/*')
+        bin/forge test --match-path 'test/invariants/*')
 }
 
 hostile() {

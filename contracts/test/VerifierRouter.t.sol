@@ -298,11 +298,12 @@ contract GasBoundTest is SyntheticKeys {
         header.parameters = numbers[1] % 4096 + 1;
         header.state = numbers[2] % 4096;
         header.tables = numbers[3] % 4096;
+        header.update = numbers[7] % 4096 + 1;
         header.steps = numbers[4] % 64 + 1;
         header.trace = numbers[5] % 4096;
         header.length = numbers[6] % 24_576;
         uint256 less = KeyHeader.gasBound(header);
-        which %= 7;
+        which %= 8;
         if (which == 0) ++header.data;
         if (which == 1) ++header.parameters;
         if (which == 2) ++header.state;
@@ -310,6 +311,7 @@ contract GasBoundTest is SyntheticKeys {
         if (which == 4) ++header.steps;
         if (which == 5) ++header.trace;
         if (which == 6) ++header.addressLog;
+        if (which == 7) ++header.update;
         assertGt(KeyHeader.gasBound(header), less);
     }
 

@@ -150,7 +150,7 @@ class Manifests(unittest.TestCase):
             # 1 − beta1 is a unit and a tenth.
             (r"optimizer.beta1 \(1 less it\): rounding", {"beta1": 1 - 1.1 / ONE}, {}),
             ("optimizer.beta2: the square", {"beta1": 0.9, "beta2": 0.8}, {}),
-            ("optimizer.beta2: the square", {"beta1": 0, "beta2": 0}, {}),
+            ("optimizer.beta2: 0.4999", {"beta1": 0, "beta2": 0.4999}, {}),
             (r"clip_frac: with it epsilon is 16385", {"epsilon": 16385 / 2**15}, {"batch": 4}),
             ("schedule.kind: is required", schedule(warmup=1), {}),
             ("schedule.kind: expected", schedule(kind="exponential"), {}),
@@ -187,7 +187,7 @@ class Manifests(unittest.TestCase):
     def test_what_is_next_to_it(self) -> None:
         for adam, options in (
             ({"beta1": 0.999, "beta2": 1 - 16 / ONE}, {"rate": 2.0**-9}),
-            ({"beta1": 0, "beta2": 1 / ONE}, {}),
+            ({"beta1": 0, "beta2": 0.5}, {}),
             ({"epsilon": 1.0}, {}),
             ({"schedule": {"kind": "constant", "warmup": 5}}, {}),
             ({"schedule": {"kind": "step", "every": 65536, "factor": 1}}, {}),

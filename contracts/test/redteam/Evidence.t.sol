@@ -211,6 +211,7 @@ contract TooLongTest is EvidenceBase {
         for (uint256 p = 1; p < 420; ++p) {
             Header memory h;
             (h.system, h.parameters, h.state, h.data, h.trace, h.steps) = (2, p, p, 1, 1, 1);
+            h.update = p;
             while (1 << h.addressLog < 3 * p + 3) ++h.addressLog;
             if (KeyHeader.gasBound(h) > registry.MAX_VERIFICATION_GAS()) break;
             most = 64 * (5 * p + 3) + OTHER;
