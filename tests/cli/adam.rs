@@ -6,9 +6,21 @@ use crate::project::Project;
 #[test]
 fn a_chain_with_adam_is_trained_proven_and_verified() {
     let project = Project::with_rows(64);
+    let init =
+        ["init", "p", "--data", "mine.csv", "--label", "default", "--hidden", "3", "--batch", "8"];
+    let scales = [
+        "--calibrate-on",
+        "synthetic",
+        "--classes",
+        "no,yes",
+        "--offset",
+        "5000",
+        "--scale",
+        "0.0004",
+    ];
     let options =
         ["--optimizer", "adam", "--lr", "0.01", "--schedule", "cosine", "--warmup", "2", "--json"];
-    let report = project.init(&options).stdout;
+    let report = project.ok(&[&init[..], &scales, &options].concat()).stdout;
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     assert_eq!(report["optimizer"]["kind"], "adam");
     let manifest = std::fs::read_to_string(project.path("manifest.toml")).unwrap();
