@@ -227,7 +227,7 @@ pub fn certify_training(
     let certificate = certify(relation, &given)?;
     let system = System::of(relation)?;
     well_formed(network, &system, &by_itself(&system), &ids.data())?;
-    for (_, after, kind) in handed_on(ids).unwrap_or_default() {
+    for (_, after, kind) in handed_on(ids).ok_or_else(|| growth.clone())? {
         let tensor = relation.layout.tensor(after).name.clone();
         let got = certificate.ranges.get(&tensor).copied();
         if got.is_none_or(|got| got.meet(kind) != Some(got)) {

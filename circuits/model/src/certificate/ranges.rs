@@ -169,8 +169,10 @@ impl Ranges {
             self.within(system, &Within { axes: &query.axes, form, interval });
             let keys = Interval::below_power(query.table.log);
             let apart = keys.and_then(|keys| keys.plus(interval.scaled(-1)?));
-            let negated = scaled(form, -1).unwrap_or_default().into_iter();
-            let difference = merged(query.key.iter().cloned().chain(negated));
+            // Nothing is learned where the value cannot be taken away.
+            let negated = scaled(form, -1);
+            let both = negated.map(|negated| query.key.iter().cloned().chain(negated));
+            let difference = both.and_then(merged);
             if let (Some(interval), Some(form)) = (apart, difference) {
                 self.within(system, &Within { axes: &query.axes, form: &form, interval });
             }
