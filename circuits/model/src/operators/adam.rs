@@ -278,7 +278,7 @@ pub(super) fn apply<K: TensorKernels>(
         pass.expect(what, start, values.len())?;
         values.reserve_exact(whole.saturating_sub(values.len()));
     }
-    let rule = Step { adam, epsilon: pass.layer.epsilon, rate: before.rate };
+    let rule = AdamStep { adam, epsilon: pass.layer.epsilon, rate: before.rate };
     for i in 0..len {
         let number = |part: usize| i64::from(known[part][i]);
         let (next, q, r) = rule.next(clipped[i].into(), core::array::from_fn(number));
@@ -293,7 +293,7 @@ pub(super) fn apply<K: TensorKernels>(
 
 /// One step of one parameter.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct AdamStep<'a> {
     /// The moments' shares.
     pub adam: &'a Adam,
     /// What is added to the root.
@@ -302,7 +302,7 @@ pub struct Step<'a> {
     pub rate: i64,
 }
 
-impl Step<'_> {
+impl AdamStep<'_> {
     /// Moments after, update and remainder, for a gradient and the moments before.
     pub fn next(&self, g: i64, [m, s, rest, low]: [i64; 4]) -> ([i64; 4], i64, i64) {
         let [first, second] = self.adam.betas;

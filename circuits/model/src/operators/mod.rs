@@ -48,7 +48,7 @@ mod softmax;
 mod tabulated;
 mod tanh;
 
-pub use adam::{Adam, ClockIds, GRADIENT_HI, MIN_RATE, MomentIds, Step};
+pub use adam::{Adam, AdamStep, ClockIds, GRADIENT_HI, MIN_RATE, MomentIds};
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
 pub use batch_norm::{GAIN_FRAC, Norm, Normed, SCALE_FRAC};
 pub use moments::{MEAN_FRAC, Moments, SENT_FRAC};

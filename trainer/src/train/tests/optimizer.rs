@@ -7,13 +7,13 @@ use super::scalar::Expect;
 
 /// Everything that one kind of parameter is expected to leave.
 #[derive(Default)]
-pub struct Change {
+pub struct ExpectedChange {
     clip: Expect,
     update: Expect,
     moments: [Vec<i32>; 4],
 }
 
-impl Change {
+impl ExpectedChange {
     /// The update for a gradient sum `x`, and what it leaves to the next step, one number a block.
     pub fn step(
         &mut self,
@@ -84,13 +84,13 @@ impl Change {
 }
 
 /// What a step takes over, for one kind of parameter of a layer.
-pub struct State<'a> {
+pub struct StateBefore<'a> {
     pub state: Option<&'a OptimizerState>,
     pub layer: usize,
     pub of: fn(&LayerParameters) -> &[i32],
 }
 
-impl State<'_> {
+impl StateBefore<'_> {
     /// That of one number, one entry a block.
     pub fn at(&self, index: usize) -> Vec<i32> {
         let blocks = self.state.iter().flat_map(|state| &state.blocks);
@@ -99,11 +99,11 @@ impl State<'_> {
 }
 
 /// Builds the state that a step leaves, block by block, from a network's parameters.
-pub struct Next {
+pub struct NextState {
     blocks: Vec<Parameters>,
 }
 
-impl Next {
+impl NextState {
     pub fn new(network: &Network, parameters: &Parameters) -> Self {
         let count = if network.adam.is_some() { 4 } else { usize::from(network.momentum) };
         let mut empty = parameters.clone();

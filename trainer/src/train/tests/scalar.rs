@@ -6,7 +6,7 @@ use zktrain_model::trace::{LayerParameters, Parameters, Record, Recorded, Rounde
 use zktrain_model::operators::ARRIVING;
 
 use super::norm::Norm;
-use super::optimizer::{Change, Next, State};
+use super::optimizer::{ExpectedChange, NextState, StateBefore};
 use super::rows::Rows;
 use crate::train::last_state;
 
@@ -62,8 +62,8 @@ struct Layer {
     g: Vec<Expect>,
     d: Expect,
     d_relu: Vec<i32>,
-    w: Change,
-    b: Change,
+    w: ExpectedChange,
+    b: ExpectedChange,
     update_s: Expect,
     norm: Norm,
     rows: Rows,
@@ -197,7 +197,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
         let done = state.as_ref().map_or(0, |state| state.steps);
         let rates = network.adam.as_ref().map(|adam| adam.rates.values());
         let rate = rates.map_or(0, |rates| rates[done as usize]);
-        let mut next = Next::new(network, &parameters);
+        let mut next = NextState::new(network, &parameters);
         for l in (0..count).rev() {
             let layer = &network.layers[l];
             let d = if l + 1 == count {
@@ -239,9 +239,9 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             }
             let (len, n_in, n_out) = (layer.input.count(), layer.n_in, layer.n_out);
             let own = (network, layer, rate);
-            let of_weights = State { state: state.as_ref(), layer: l, of: |p| &p.w };
+            let of_weights = StateBefore { state: state.as_ref(), layer: l, of: |p| &p.w };
             let of_biases =
-                State { state: state.as_ref(), layer: l, of: |p| p.b.as_ref().unwrap() };
+                StateBefore { state: state.as_ref(), layer: l, of: |p| p.b.as_ref().unwrap() };
             let mut w_updates = Vec::new();
             let Layer { w: of_w, b: of_b, update_s, norm, .. } = &mut expected[l];
             if layer.kind == LayerKind::BatchNorm {

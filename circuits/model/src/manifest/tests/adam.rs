@@ -1,7 +1,7 @@
 //! Adam: what manifests may say of it, its rates, and that no update saturates.
 
 use super::super::*;
-use crate::operators::{Adam, GRADIENT_HI, Step};
+use crate::operators::{Adam, AdamStep, GRADIENT_HI};
 
 const ADAM: &str = include_str!("../../../tests/constraints/adam.toml");
 const PLAIN: &str = include_str!("../../../tests/constraints/adam-plain.toml");
@@ -167,7 +167,7 @@ fn run(adam: &Adam, rate: i64, kind: u64) {
             4 => noise,
             _ => noise >> (t % 15),
         };
-        let step = Step { adam, epsilon: 1, rate };
+        let step = AdamStep { adam, epsilon: 1, rate };
         let (next, update, rest) = step.next(g, state);
         let [m, s, r, l] = next;
         assert!(m.abs() <= GRADIENT_HI && (0..1 << 14).contains(&s), "{kind} {t}");
@@ -192,7 +192,7 @@ fn the_worked_example_of_adam() {
     ];
     let mut state = [0; 4];
     for ((gradient, next, update, rest), rate) in expected.into_iter().zip(rates.values()) {
-        let step = Step { adam: &adam, epsilon: 1, rate: rate.into() };
+        let step = AdamStep { adam: &adam, epsilon: 1, rate: rate.into() };
         assert_eq!(step.next(gradient, state), (next, update, rest));
         state = next;
     }
