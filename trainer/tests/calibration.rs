@@ -214,6 +214,11 @@ fn calibration_says_why_it_fails() {
     let error = calibrate(&tiny, &sample, 1).unwrap_err();
     assert!(matches!(error, CalibrationError::Resolution { remedy: Remedy::LargerSteps, .. }));
     assert!(error.to_string().contains("larger learning rate"), "{error}");
+    let mut slow = draft.clone();
+    (slow.version, slow.optimizer) = (4, Optimizer::adam(1e-7));
+    let error = calibrate(&slow, &sample, 1).unwrap_err();
+    assert!(matches!(&error, CalibrationError::AdamRate(_)), "{error}");
+    assert!(!error.to_string().contains("clipping"), "{error}");
     let mut long = draft.clone();
     long.training.max_steps = 1 << 16;
     let error = calibrate(&long, &sample, 1).unwrap_err();

@@ -392,6 +392,7 @@ mod tests {
     use zktrain_model::compile::compile_training;
     use zktrain_model::manifest::Manifest;
     use zktrain_model::size::Limits;
+    use zktrain_model::trace::Parameters;
 
     use super::*;
 
@@ -401,6 +402,49 @@ mod tests {
         let bounded = Limits::default().admit(network.clone()).unwrap();
         let (relation, ids) = compile_training(&bounded).unwrap();
         (network, relation, ids)
+    }
+
+    /// Moments, state and rates of Adam: all there, of the right length, or none of the witness is laid out.
+    #[test]
+    fn moments_that_are_not_the_networks_are_not_laid_out() {
+        let text = include_str!("../../../circuits/model/tests/constraints/adam-plain.toml");
+        let network = Manifest::from_toml(text).unwrap().network().unwrap();
+        let bounded = Limits::default().admit(network.clone()).unwrap();
+        let (relation, ids) = compile_training(&bounded).unwrap();
+        let mut sheet = Sheet::new(relation.layout.clone());
+        let (own, clock) = (ids.layers[0].w.as_ref().unwrap(), ids.clock.as_ref().unwrap());
+        let zeros = vec![0; 12];
+        let rounded = Rounded { q: zeros.clone(), r: zeros.clone(), excess: Vec::new() };
+        let (clip, moments) = (Some(rounded.clone()), vec![zeros.clone(); 4]);
+        let trace = ParameterTrace { clip, update: rounded, moments };
+        let mut fill = |state: Vec<&[i32]>, trace: &ParameterTrace| {
+            let before = &zeros[..];
+            Parameter { ids: own, before, state, trace }.fill(&mut sheet, 1, &[4], &[3])
+        };
+        assert_eq!(fill(Vec::new(), &trace), Ok(()));
+        assert_eq!(fill(vec![&zeros[..]; 4], &trace), Ok(()));
+        for state in [vec![&zeros[..]; 1], vec![&zeros[..]; 5], vec![&zeros[1..]; 4]] {
+            assert_eq!(fill(state, &trace), Err(Fault::Trace("optimizer's state")));
+        }
+        for moments in [Vec::new(), vec![zeros.clone(); 3], vec![zeros[1..].to_vec(); 4]] {
+            let other = ParameterTrace { moments, ..trace.clone() };
+            assert_eq!(fill(Vec::new(), &other), Err(Fault::Trace("moments")));
+        }
+        let at = |rates: Vec<i32>| Trace {
+            inputs: Vec::new(),
+            labels: Vec::new(),
+            before: Parameters::default(),
+            state: None,
+            rates,
+            layers: Vec::new(),
+            loss: Record::default(),
+            after: Parameters::default(),
+        };
+        assert_eq!(fill_clock(&mut sheet, clock, &at(vec![9])), Ok(()));
+        for rates in [Vec::new(), vec![9, 9]] {
+            let rates = fill_clock(&mut sheet, clock, &at(rates));
+            assert_eq!(rates, Err(Fault::Trace("rates")));
+        }
     }
 
     /// Whatever a trace lacks is named, and nothing of it is left at zero in silence.

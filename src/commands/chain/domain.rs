@@ -291,3 +291,29 @@ pub(super) async fn exit(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<D
     let receipt = at.client(ui).await?.exit(args.domain).await?;
     Ok(Done::by(format!("no member of domain {} any more", args.domain), &receipt))
 }
+
+#[cfg(test)]
+mod tests {
+    use zktrain_model::manifest::{Optimizer, Schedule, ScheduleKind};
+    use zktrain_trainer::synthetic;
+
+    use super::*;
+
+    /// A round has as many steps as a proof, and begins the warm-up anew.
+    #[test]
+    fn a_domain_whose_rounds_move_nothing_is_refused() {
+        let network = |warmup: usize| {
+            let kind = ScheduleKind::Constant;
+            let schedule = Some(Schedule { kind, warmup, steps: None, every: None, factor: None });
+            let optimizer = Optimizer { schedule, ..Optimizer::adam(0.01) };
+            let mut draft = synthetic::draft(&[4, 2], 4, 2);
+            draft.optimizer = optimizer;
+            synthetic::calibrated(draft).unwrap().network().unwrap()
+        };
+        assert!(moves(&network(0)).is_ok());
+        let said = moves(&network(1000)).unwrap_err().to_string();
+        assert!(said.contains("leave out the warm-up"), "{said}");
+        let plain = synthetic::manifest(&[4, 2], 4, 2).unwrap().network().unwrap();
+        assert!(moves(&plain).is_ok());
+    }
+}

@@ -419,6 +419,49 @@ fn what_does_not_fit_the_network_is_refused() {
     assert_eq!(error, TrainError::UnexpectedState);
 }
 
+/// Of Adam: a state of fewer blocks, of other lengths, of numbers that no chain leads to, or of one that is at its end.
+#[test]
+fn a_state_that_no_chain_leaves_is_refused() {
+    let mut draft = synthetic::draft(&[5, 3], 4, 2);
+    (draft.optimizer, draft.training.max_steps) = (Optimizer::adam(0.01), 8);
+    let manifest = synthetic::calibrated(draft).unwrap();
+    let network = manifest.network().unwrap();
+    let data = synthetic::samples(&manifest, network.window(), 1).unwrap().quantized(&network);
+    let (x, y) = data.window(&network, 0).unwrap();
+    let (before, trainer) =
+        (initial_parameters(&network, 1), Trainer::new(network.clone()).unwrap());
+    let trace = trainer.train_window(&before, None, x, y).unwrap();
+    let good = last_state(&network, &trace).unwrap();
+    assert_eq!((good.blocks.len(), good.steps), (4, 2));
+    let run = |change: fn(&mut OptimizerState)| {
+        let mut state = good.clone();
+        change(&mut state);
+        trainer.train_window(&before, Some(&state), x, y).map(|_| ())
+    };
+    assert_eq!(run(|_| {}), Ok(()));
+    assert_eq!(run(|s| s.steps = 6), Ok(()));
+    assert_eq!(run(|s| s.steps = 7), Err(TrainError::TooManySteps { max: 8, got: 9 }));
+    let fewer = run(|s| s.blocks.truncate(1));
+    assert_eq!(fewer, Err(TrainError::State { expected: 4, got: 1 }));
+    let shorter = run(|s| s.blocks[2].layers[0].w.truncate(1));
+    assert!(matches!(shorter, Err(TrainError::Parameters { what: "moments of weights", .. })));
+    let unbiased = run(|s| s.blocks[3].layers[0].b = None);
+    assert!(matches!(unbiased, Err(TrainError::Parameters { what: "moments of biases", .. })));
+    assert!(matches!(run(|s| s.blocks[0].layers.clear()), Err(TrainError::Layers { .. })));
+    let beyond: [fn(&mut OptimizerState); 7] = [
+        |s| s.blocks[0].layers[0].w[0] = 1 << 14,
+        |s| s.blocks[0].layers[0].w[0] = -(1 << 14),
+        |s| s.blocks[1].layers[0].w[0] = -1,
+        |s| s.blocks[1].layers[0].w[0] = 1 << 14,
+        |s| s.blocks[2].layers[0].w[0] = (1 << 15) - 1,
+        |s| s.blocks[3].layers[0].b.as_mut().unwrap()[0] = 1 << 16,
+        |s| s.blocks[3].layers[0].w[0] = -1,
+    ];
+    for change in beyond {
+        assert!(matches!(run(change), Err(TrainError::Moment { layer: 0, .. })));
+    }
+}
+
 #[test]
 fn a_window_whose_indices_would_not_fit_is_refused() {
     let mut network = calibrated(&shape_13_7_3().manifest()).network().unwrap();
