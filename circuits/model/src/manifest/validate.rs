@@ -125,7 +125,7 @@ fn schedule(schedule: &Schedule, max_steps: usize) -> Result<(), ManifestError> 
     let field = |name: &str| format!("optimizer.schedule.{name}");
     let ends = matches!(schedule.kind, ScheduleKind::Linear | ScheduleKind::Cosine);
     let falls = schedule.kind == ScheduleKind::Step;
-    let size = |size: usize| size.min(1 << 32) as i64;
+    let size = |size: usize| (size as u64).min(1 << 32) as i64;
     in_range(field("warmup"), 0, MOST, size(schedule.warmup))?;
     if ends {
         let first = size(schedule.warmup) + 1;
