@@ -43,14 +43,15 @@ impl<'a> Cells<'a> {
         Fr::from(i64::from(row.get(offset).copied().unwrap_or(0)))
     }
 
-    fn form(&self, form: &Linear, index: &[usize]) -> Fr {
-        form.terms.iter().map(|term| self.term(term, index)).sum()
+    fn form(&self, form: &Linear, domain: &Domain, index: &[usize]) -> Fr {
+        form.terms.iter().map(|term| self.term(term, domain, index)).sum()
     }
 
-    fn term(&self, term: &Term, index: &[usize]) -> Fr {
+    fn term(&self, term: &Term, domain: &Domain, index: &[usize]) -> Fr {
         let open = term.factors.iter().all(|factor| match factor {
             AxisFactor::First(axis) => index[*axis] == 0,
             AxisFactor::Below(axis, bound) => index[*axis] < *bound,
+            AxisFactor::NotAfter(axis, end) => index[*axis] <= index[*end],
         });
         if !open {
             return Fr::zero();
@@ -65,6 +66,10 @@ impl<'a> Cells<'a> {
                 DimMap::Before(axis) => 0..index[*axis],
                 DimMap::Previous(axis) => index[*axis].saturating_sub(1)..index[*axis],
                 DimMap::Sum => 0..1 << dim.axis.log,
+                DimMap::Joined(upper, lower) => {
+                    let at = (index[*upper] << domain.axes[*lower].log) + index[*lower];
+                    at..at + 1
+                }
                 DimMap::Window(window) => {
                     let at = window.index(index[window.at], index[window.within], dim.axis.size);
                     at.map_or(0..0, |at| at..at + 1)
@@ -91,12 +96,13 @@ impl<'a> Cells<'a> {
             note(&product.label, self.product_holds(product));
         }
         for check in &relation.linear {
-            let holds = |index: Vec<usize>| self.form(&check.form, &index).is_zero();
+            let holds = |index: Vec<usize>| self.form(&check.form, &check.domain, &index).is_zero();
             note(&check.label, points(&check.domain).all(holds));
         }
         for check in &relation.zerochecks {
             for index in points(&check.domain) {
-                let polys: Vec<Fr> = check.polys.iter().map(|f| self.form(f, &index)).collect();
+                let polys: Vec<Fr> =
+                    check.polys.iter().map(|f| self.form(f, &check.domain, &index)).collect();
                 for constraint in &check.constraints {
                     let monomials = constraint.monomials.iter().map(|m| {
                         m.factors.iter().map(|f| polys[*f]).product::<Fr>() * integer(m.coef)
@@ -108,11 +114,12 @@ impl<'a> Cells<'a> {
         for lookup in &relation.lookups {
             let table = &relation.tables[lookup.table];
             let holds = |index: Vec<usize>| {
-                let key = small(self.form(&lookup.input, &index), table.log);
+                let key = small(self.form(&lookup.input, &lookup.domain, &index), table.log);
                 let pair = lookup.output.as_ref().zip(table.output.as_ref());
                 key.is_some_and(|key| {
                     pair.is_none_or(|(own, values)| {
-                        self.form(own, &index) == self.form(values, &[key])
+                        self.form(own, &lookup.domain, &index)
+                            == self.form(values, &table.domain(), &[key])
                     })
                 })
             };
@@ -123,14 +130,15 @@ impl<'a> Cells<'a> {
 
     /// The keys of a lookup that a table of `2^log` has, position by position.
     pub fn keys<'b>(&'b self, lookup: &'b Lookup, log: u32) -> impl Iterator<Item = usize> + 'b {
-        points(&lookup.domain).filter_map(move |at| small(self.form(&lookup.input, &at), log))
+        let value = move |at: Vec<usize>| self.form(&lookup.input, &lookup.domain, &at);
+        points(&lookup.domain).filter_map(move |at| small(value(at), log))
     }
 
     fn product_holds(&self, product: &zktrain_model::relation::Product) -> bool {
         let [o, x, y, k] = product.axes.each_ref().map(|part| 1usize << part.log());
         let coef = integer(product.coef);
         let operand = |form: &Linear, domain: Domain| -> Vec<Fr> {
-            points(&domain).map(|index| self.form(form, &index)).collect()
+            points(&domain).map(|index| self.form(form, &domain, &index)).collect()
         };
         let left = operand(&product.left, product.left_domain());
         let right = operand(&product.right, product.right_domain());

@@ -38,6 +38,7 @@ pub mod reference;
 pub mod replay;
 pub mod synthetic;
 pub mod train;
+pub mod transformer;
 
 pub use architecture::{Architecture, architecture, architectures};
 pub use calibrate::{CalibrationError, Remedy, calibrate};

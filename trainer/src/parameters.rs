@@ -79,22 +79,7 @@ fn activation_behind(shapes: &[Shape], l: usize) -> Activation {
 
 /// [`initial_floats`] rounded to the network's integers.
 pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
-    let shapes: Vec<Shape> = network
-        .layers
-        .iter()
-        .map(|l| Shape {
-            kind: l.kind,
-            input: l.input,
-            output: l.output,
-            kernel: l.kernel,
-            n_in: l.n_in,
-            n_out: l.n_out,
-            bias: l.bias,
-            activation: l.activation,
-            from: l.from,
-            with: l.with,
-        })
-        .collect();
+    let shapes: Vec<Shape> = network.layers.iter().map(Layer::shape).collect();
     let pairs = initial_floats(&shapes, seed).into_iter().zip(&network.layers);
     let layers = pairs.map(|(floats, layer)| {
         let weight = |x: &f64| to_initial(network, *x, network.weight_frac);

@@ -1,6 +1,7 @@
 //! The same algorithm in double precision: what the integers are compared with,
 //! and what calibration watches to choose scales.
 
+mod attention;
 mod norm;
 mod optimizer;
 mod patches;
@@ -136,7 +137,8 @@ impl FloatTrainer {
             self.extremes[l].d = self.extremes[l].d.max(largest(&d));
             let from = taken(&shape, &input, &outputs);
             for below in shape.from.into_iter().chain(shape.with) {
-                let g = sent(&shape, &self.parameters[l], from, &d);
+                let second = shape.with == Some(below);
+                let g = sent(&shape, &self.parameters[l], from, (&d, second));
                 arrived[below] = Some(match arrived[below].take() {
                     Some(sum) => sum + g,
                     None => g,
@@ -157,6 +159,7 @@ impl FloatTrainer {
         }
         let d = &match shape.kind {
             LayerKind::BatchNorm => norm::outputs(&shape, d),
+            LayerKind::Positions => d.clone(),
             _ => by_position(&shape, d.clone()),
         };
         let batch = batch as f64;
@@ -175,6 +178,10 @@ impl FloatTrainer {
             }
             LayerKind::BatchNorm => {
                 (norm::inputs(&shape, taken.first) * d).sum_axis(Axis(0)).insert_axis(Axis(0))
+            }
+            LayerKind::Positions => {
+                let sum = d.sum_axis(Axis(0));
+                Array2::from_shape_fn((shape.n_in, shape.n_out), |(i, j)| sum[i * shape.n_out + j])
             }
             _ => patches(&shape, taken.first).t().dot(d),
         };
@@ -199,6 +206,13 @@ struct Taken<'a> {
     second: Option<&'a Array2<f64>>,
 }
 
+impl<'a> Taken<'a> {
+    /// Both; the first for want of a second.
+    fn both(self) -> [&'a Array2<f64>; 2] {
+        [self.first, self.second.unwrap_or(self.first)]
+    }
+}
+
 fn taken<'a>(shape: &Shape, inputs: &'a Array2<f64>, outputs: &'a [Array2<f64>]) -> Taken<'a> {
     let first = shape.from.map_or(inputs, |from| &outputs[from]);
     Taken { first, second: shape.with.map(|with| &outputs[with]) }
@@ -211,6 +225,10 @@ fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, training: bool
         LayerKind::Add => taken.second.map_or_else(|| a.clone(), |second| a + second),
         LayerKind::BatchNorm => norm::normed(shape, layer, a, training),
         LayerKind::LayerNorm | LayerKind::RmsNorm => rows::normed(shape, a),
+        LayerKind::AttentionScores => attention::scores(shape, taken.both()),
+        LayerKind::Softmax => attention::softmax(shape, a),
+        LayerKind::AttentionValues => attention::values(shape, taken.both()),
+        LayerKind::Positions => a + &attention::positions(layer),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
         LayerKind::DepthwiseConv2d | LayerKind::Scale => {
@@ -220,11 +238,20 @@ fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, training: bool
     }
 }
 
-/// What a layer sends back to each of those whose values it has taken, for the gradient `d` at its output.
-fn sent(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, d: &Array2<f64>) -> Array2<f64> {
+/// What a layer sends back to the first of those whose values it has taken, or to the second, for the gradient `d` at its
+/// output.
+fn sent(
+    shape: &Shape,
+    layer: &FloatLayer,
+    taken: Taken<'_>,
+    (d, second): (&Array2<f64>, bool),
+) -> Array2<f64> {
     let a = taken.first;
     match shape.kind {
-        LayerKind::Add => d.clone(),
+        LayerKind::Add | LayerKind::Positions => d.clone(),
+        LayerKind::AttentionScores => attention::scores_sent(shape, taken.both(), d, second),
+        LayerKind::Softmax => attention::softmax_sent(shape, a, d),
+        LayerKind::AttentionValues => attention::values_sent(shape, taken.both(), d, second),
         LayerKind::BatchNorm => norm::sent(shape, layer, a, d),
         LayerKind::LayerNorm | LayerKind::RmsNorm => rows::sent(shape, a, d),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
@@ -338,7 +365,8 @@ fn slopes(
 ) {
     let count = shape.input.count();
     let a = Array2::from_shape_fn((3, count), |(i, j)| ((7 * i + 3 * j) % 11) as f64 / 4.0 - 1.0);
-    let d = Array2::from_shape_fn((3, count), |(i, j)| ((5 * i + 2 * j) % 7) as f64 - 2.5);
+    let outputs = (3, values(&a).ncols());
+    let d = Array2::from_shape_fn(outputs, |(i, j)| ((5 * i + 2 * j) % 7) as f64 - 2.5);
     let got = sent(&a, &d);
     for (at, got) in got.indexed_iter() {
         let along = |by: f64| {

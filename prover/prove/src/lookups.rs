@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use zktrain_argument::verifier::LookupChallenges;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::relation::columns::{ColumnKind, LeafLayout};
-use zktrain_model::relation::{Domain, Linear, Lookup, LookupTable, Relation};
+use zktrain_model::relation::{AxisFactor, Domain, Linear, Lookup, LookupTable, Relation};
 
 use crate::fraction::{Denominators, Numerators, Segment};
 use crate::materialize::{ValueRange, materialize, support};
@@ -160,16 +160,12 @@ fn column(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Column, Value
     Ok(Column { values, tail, len })
 }
 
-/// The form's value at the padding of the outermost axis, where tensors are zero.
+/// The form's value at the padding of the outermost axis, where tensors are zero and what compares that axis with
+/// another one is not allowed.
 fn tail_of(constants: &Linear, domain: &Domain) -> Result<i32, ValueRange> {
-    use zktrain_model::relation::AxisFactor;
     let outermost = domain.axes.first();
     let last = outermost.map_or(0, |axis| (1usize << axis.log) - 1);
-    let masked_out = |factor: &AxisFactor| match factor {
-        AxisFactor::First(0) => last != 0,
-        AxisFactor::Below(0, bound) => last >= *bound,
-        _ => false,
-    };
+    let masked_out = |factor: &AxisFactor| factor.is_over(0) && !factor.is_open(|_| Some(last));
     let open = constants.terms.iter().filter(|t| !t.factors.iter().any(masked_out));
     let value = open.map(|t| t.coef as i64).sum::<i64>();
     i32::try_from(value).map_err(|_| ValueRange { value })

@@ -4,7 +4,7 @@ mod sliding;
 
 use rayon::prelude::*;
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Term};
+use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Term, apart};
 
 use sliding::SlidingCursor;
 
@@ -24,9 +24,9 @@ const CHUNK: usize = 1 << 14;
 /// If a value does not fit 32 bits: no honest witness has one.
 pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<i32>, ValueRange> {
     let stored = domain.stored();
-    let running = form.terms.iter().any(|t| t.dims.iter().any(is_running));
+    let whole = form.terms.iter().any(|t| t.dims.iter().any(is_running) || is_compared(t));
     let mut values = vec![0i32; stored];
-    if running {
+    if whole {
         let mut wide = vec![0i64; stored];
         for term in &form.terms {
             add_term(sheet, term, domain, &mut wide);
@@ -56,7 +56,7 @@ pub fn materialize_wide(sheet: &Sheet, form: &Linear, domain: &Domain) -> Vec<i6
 pub fn support(form: &Linear, domain: &Domain) -> Domain {
     let reaches = |term: &Term| {
         let follows = |map: &DimMap| map.axes().any(|axis| axis == 0);
-        let masked = term.factors.iter().any(|factor| factor.axis() == 0);
+        let masked = term.factors.iter().any(|factor| factor.is_over(0));
         term.tensor.is_some() && !term.dims.iter().any(follows) && !masked
     };
     let mut domain = domain.clone();
@@ -77,9 +77,18 @@ fn narrow(wide: &[i64], out: &mut [i32]) -> Result<(), ValueRange> {
     Ok(())
 }
 
-/// Adds a term to `out`; a running total or a shift along an axis acts on the
+/// Whether a factor compares the indices of two axes.
+fn is_compared(term: &Term) -> bool {
+    term.factors.iter().any(|factor| matches!(factor, AxisFactor::NotAfter(..)))
+}
+
+/// Adds a term to `out`; a running total, a shift along an axis or a comparison of two acts on the
 /// plain values of the term.
 fn add_term(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
+    if is_compared(term) {
+        add_compared(sheet, term, domain, out);
+        return;
+    }
     let Some(position) = term.dims.iter().position(is_running) else {
         fill(sheet, term, domain, out);
         return;
@@ -87,7 +96,7 @@ fn add_term(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
     let (axis, total) = match term.dims[position] {
         DimMap::Before(axis) => (axis, true),
         DimMap::Previous(axis) => (axis, false),
-        DimMap::Axis(_) | DimMap::Sum | DimMap::Window(_) => return,
+        DimMap::Axis(_) | DimMap::Sum | DimMap::Window(_) | DimMap::Joined(..) => return,
     };
     let mut plain = term.clone();
     plain.dims[position] = DimMap::Axis(axis);
@@ -104,6 +113,24 @@ fn add_term(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
             }
         }
     });
+}
+
+/// The same of a term with factors over two axes.
+fn add_compared(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
+    let (compared, plain): (Vec<_>, Vec<_>) =
+        term.factors.iter().partition(|factor| matches!(factor, AxisFactor::NotAfter(..)));
+    let plain = Term { factors: plain, ..term.clone() };
+    let mut values = vec![0i64; out.len()];
+    add_term(sheet, &plain, domain, &mut values);
+    let index = |flat: usize, axis: usize| {
+        let log = domain.axes.get(axis)?.log;
+        Some((flat >> domain.bit(axis)) & ((1 << log) - 1))
+    };
+    for (flat, (out, value)) in out.iter_mut().zip(values).enumerate() {
+        if compared.iter().all(|factor| factor.is_open(|axis| index(flat, axis))) {
+            *out += value;
+        }
+    }
 }
 
 fn fill(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
@@ -136,11 +163,12 @@ fn summed(sheet: &Sheet, term: &Term) -> Vec<u64> {
 
 /// Indices of an axis at which a term is not masked out.
 fn bound(term: &Term, axis: usize) -> usize {
-    let bounds =
-        term.factors.iter().filter(|factor| factor.axis() == axis).map(|factor| match factor {
-            AxisFactor::First(_) => 1,
-            AxisFactor::Below(_, bound) => *bound,
-        });
+    let bounds = term.factors.iter().filter_map(|factor| match factor {
+        AxisFactor::First(own) => (*own == axis).then_some(1),
+        AxisFactor::Below(own, bound) => (*own == axis).then_some(*bound),
+        // Of no single axis: terms with it are masked as a whole.
+        AxisFactor::NotAfter(..) => None,
+    });
     bounds.min().unwrap_or(usize::MAX)
 }
 
@@ -168,9 +196,9 @@ impl<'a> TermCursor<'a> {
         let tensor = term.tensor.map(|id| sheet.layout().tensor(id));
         let mut loops: Vec<Loop> = Vec::with_capacity(domain.axes.len());
         for (index, axis) in domain.axes.iter().enumerate() {
-            let dims = tensor.map(|t| t.dims.iter().zip(&term.dims)).into_iter().flatten();
+            let dims = tensor.map(|t| apart(&t.dims, &term.dims, domain)).into_iter().flatten();
             let shift = dims
-                .filter(|(_, map)| **map == DimMap::Axis(index))
+                .filter(|(_, map)| *map == DimMap::Axis(index))
                 .map(|(dim, _)| dim.shift)
                 .next();
             push_loop(&mut loops, Loop { log: axis.log, shift, below: bound(term, index) });

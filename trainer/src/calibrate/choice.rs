@@ -6,7 +6,7 @@ use zktrain_model::manifest::{
     derive_eta, derive_lambda, derive_mu, eta_error,
 };
 use zktrain_model::operators::{
-    GAIN_FRAC, GRADIENT_HI, INVERSE_BITS, MEAN_FRAC, SCALE_FRAC, SENT_FRAC,
+    GAIN_FRAC, GRADIENT_HI, INVERSE_BITS, MEAN_FRAC, SCALE_FRAC, SENT_FRAC, score_factor,
 };
 
 use super::error::{CalibrationError, Remedy};
@@ -169,6 +169,7 @@ impl Choice<'_> {
             let table = matches!(shape.activation, Activation::Sigmoid | Activation::Tanh);
             let z = match shape.kind {
                 LayerKind::MaxPool2d => a_in,
+                LayerKind::Softmax => PROBABILITY_FRAC,
                 LayerKind::Add => self.output_frac(l, a_in, table, budgets).min(a_in.max(with)),
                 // Fewer are refused, and so many have room: a number is at most 256 deviations.
                 LayerKind::LayerNorm | LayerKind::RmsNorm => {
@@ -213,6 +214,7 @@ impl Choice<'_> {
         let shape = &self.shapes[l];
         let most = match shape.kind {
             LayerKind::BatchNorm => budgets.left(GAIN_FRAC),
+            LayerKind::Positions => budgets.left(0),
             _ if shape.n_in == 0 => MAX_GRADIENT_FRAC,
             _ => budgets.left(values[l].a_in),
         };
@@ -229,7 +231,7 @@ impl Choice<'_> {
             // So many bits more may be at the input than come from the output, and so many fewer.
             let (more, fewer) = match shape.kind {
                 LayerKind::MaxPool2d => (0, 0),
-                LayerKind::Add => (1, 0),
+                LayerKind::Add | LayerKind::Positions => (1, 0),
                 LayerKind::AvgPool2d => (16, MAX_SHIFT - 16),
                 LayerKind::BatchNorm | LayerKind::LayerNorm | LayerKind::RmsNorm => {
                     let inverse = match shape.kind {
@@ -239,10 +241,15 @@ impl Choice<'_> {
                     let own = (inverse + SENT_FRAC).saturating_sub(values[p].a_in);
                     (own.saturating_sub(MIN_NORM_SHIFT), MAX_SHIFT.saturating_sub(own))
                 }
+                LayerKind::Softmax => (PROBABILITY_FRAC, MAX_SHIFT - PROBABILITY_FRAC),
+                // Of the other layer's values, by layer, below.
+                LayerKind::AttentionScores | LayerKind::AttentionValues => (0, MAX_SHIFT),
                 // A rounding takes bits away and adds none.
                 _ => (weight_frac, MAX_SHIFT.saturating_sub(weight_frac)),
             };
             for l in shape.from.into_iter().chain(shape.with) {
+                let other = self.other_frac(p, l, values);
+                let (more, fewer) = (more + other, fewer.saturating_sub(other));
                 let passed = bits[p] + gain(&shape);
                 let kept = bits[l].min(passed + more);
                 let own = bits[p].min((kept + fewer).saturating_sub(gain(&shape)));
@@ -251,6 +258,24 @@ impl Choice<'_> {
             }
         }
         changed
+    }
+
+    /// Fractional bits that the gradient which an attention sends to a layer has beyond its own: those of the other layer
+    /// that it takes, and of what scores are multiplied with.
+    fn other_frac(&self, p: usize, to: usize, values: &[Values]) -> u32 {
+        let shape = &self.shapes[p];
+        let other =
+            match shape.kind {
+                LayerKind::AttentionScores | LayerKind::AttentionValues => {
+                    if shape.with == Some(to) { shape.from } else { shape.with }
+                }
+                _ => None,
+            };
+        let factor = match shape.kind {
+            LayerKind::AttentionScores => score_factor(shape.input.channels / shape.heads.max(1)).1,
+            _ => 0,
+        };
+        other.map_or(0, |other| values[other].out() + factor)
     }
 
     fn layer(
@@ -266,6 +291,7 @@ impl Choice<'_> {
         }
         let of_input = match self.shapes[l].kind {
             LayerKind::BatchNorm => GAIN_FRAC,
+            LayerKind::Positions => 0,
             _ => values.a_in,
         };
         let sum_frac = of_input + d_frac;

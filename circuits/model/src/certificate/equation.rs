@@ -42,6 +42,9 @@ impl Atom<'_> {
                 DimMap::Before(_) | DimMap::Previous(_) => false,
                 _ if dim.axis.log == 0 => true,
                 DimMap::Axis(a) => once(a).is_some_and(|axis| axis.log == dim.axis.log),
+                DimMap::Joined(upper, lower) => once(upper)
+                    .zip(once(lower))
+                    .is_some_and(|(upper, lower)| upper.log + lower.log == dim.axis.log),
                 DimMap::Window(window) => {
                     let known =
                         dim.axis.size.is_power_of_two() || system.is_zero_beside(self.tensor);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::equation::{Atom, CellMonomial, Equation, System};
+use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::interval::Interval;
 use crate::relation::{AxisFactor, DimMap, TensorId};
 
@@ -145,12 +145,46 @@ fn selection<'a>(system: &System<'a>, equation: &Equation<'a>) -> Option<Selecti
         let padding = |e: &&Equation<'a>| e.axes == equation.axes && zero_outside(e, &u, real);
         labels.push(system.equations.iter().find(padding)?.label);
     }
-    let dominates = |query: &super::equation::LookupQuery<'_>| {
-        query.axes == equation.axes && exceeds(&query.key, &m, &z, real)
-    };
-    let is_largest = system.queries.iter().any(dominates);
+    let dominates =
+        |query: &LookupQuery<'_>| query.axes == equation.axes && exceeds(&query.key, &m, &z, real);
+    let masked = masked_choice(system, equation, [&u, &m, &z]);
+    labels.extend(masked);
+    let is_largest = system.queries.iter().any(dominates) || masked.is_some();
     let (bits, chosen, from) = (u.tensor, m.tensor, z.tensor);
     cells.then_some(Selection { bits, chosen, from, labels, is_largest })
+}
+
+/// If only positions where a mask is 1 can be chosen, and nothing exceeds what is chosen there: the label of the constraint
+/// that says so of the bits.
+///
+/// `u·[mask] − u = 0`, and `n = m·[mask] − z·[mask]` is looked up, a number that is not negative as every key.
+fn masked_choice<'a>(
+    system: &System<'a>,
+    equation: &Equation<'a>,
+    [u, m, z]: [&Atom<'a>; 3],
+) -> Option<&'a str> {
+    let here = system.equations.iter().filter(|e| e.axes == equation.axes);
+    let shown = |e: &Equation<'a>| masked_zero(e).filter(|(atom, _)| atom == u).map(|it| it.1);
+    let (label, masks) = here.clone().find_map(|e| shown(e).map(|masks| (e.label, masks)))?;
+    let mut keys = system.queries.iter().filter(|query| query.axes == equation.axes);
+    let is_below = |e: &Equation<'a>, n: &Atom<'a>| {
+        let wanted = [(1, n, &[][..]), (-1, m, &masks), (1, z, &masks)];
+        let fits = |(monomial, (coef, atom, masks)): (
+            &CellMonomial<'a>,
+            &(i128, &Atom<'a>, &[AxisFactor]),
+        )| {
+            monomial.coef == *coef && monomial.atoms == [**atom] && monomial.masks == *masks
+        };
+        let all = e.monomials.len() == wanted.len() && e.product.is_none();
+        all && e.monomials.iter().zip(&wanted).all(fits)
+    };
+    let looked_up = |query: &LookupQuery<'a>| match query.key.as_slice() {
+        [key] if key.coef == 1 => key.plain(),
+        _ => None,
+    };
+    let found =
+        keys.any(|query| looked_up(query).is_some_and(|n| here.clone().any(|e| is_below(e, &n))));
+    found.then_some(label)
 }
 
 /// `u·m − u·z = 0`

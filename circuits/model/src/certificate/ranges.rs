@@ -83,7 +83,7 @@ impl Ranges {
         for (dim, map) in tensor.dims.iter().zip(atom.dims) {
             let count = 1i128.checked_shl(dim.axis.log)?;
             interval = match map {
-                DimMap::Axis(_) => interval,
+                DimMap::Axis(_) | DimMap::Joined(..) => interval,
                 DimMap::Sum if dim.axis.log == 0 => interval,
                 DimMap::Previous(_) | DimMap::Window(_) => interval.with_zero(),
                 DimMap::Sum | DimMap::Before(_) => interval.with_zero().scaled(count)?,

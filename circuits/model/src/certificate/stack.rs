@@ -115,12 +115,11 @@ fn at_index<'a>(
 ) -> Option<Vec<CellMonomial<'a>>> {
     let (mut all, mut constant) = (Vec::new(), 0i128);
     for monomial in form {
-        let on_axis = |mask: &&AxisFactor| mask.axis() == axis;
-        let open = monomial.masks.iter().filter(on_axis).all(|mask| match mask {
-            AxisFactor::First(_) => at == 0,
-            AxisFactor::Below(_, bound) => at < *bound,
-        });
-        if !open {
+        let on_axis = |mask: &&AxisFactor| mask.is_over(axis);
+        let mut own = monomial.masks.iter().filter(on_axis);
+        // What compares this axis with another one is no factor of the other one alone.
+        own.clone().all(|mask| mask.axes().count() == 1).then_some(())?;
+        if !own.all(|mask| mask.is_open(|_| Some(at))) {
             continue;
         }
         let masks: Vec<AxisFactor> =

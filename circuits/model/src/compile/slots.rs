@@ -208,6 +208,18 @@ impl<'a> Declaration<'a> {
         self.stacked(parts, 1, &[&[self.network.steps, self.network.batch], sides].concat())
     }
 
+    /// The same, one of each number of these features, step and sample.
+    ///
+    /// # Errors
+    /// As [`Self::plain`].
+    pub fn wide_at(
+        &mut self,
+        parts: &[(&'static str, &Expansion)],
+        of: &Features,
+    ) -> Result<(), CompileError> {
+        self.stacked(parts, of.channels, &self.network.tensor(of))
+    }
+
     fn stacked(
         &mut self,
         parts: &[(&'static str, &Expansion)],

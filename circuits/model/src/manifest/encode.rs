@@ -10,7 +10,8 @@
 //! last two are written as 1 (a pool's stride as its kernel) and 0 where a kernel has none. Version 3 has
 //! `from`, `with` and `slope` of a layer behind these; a `leaky_relu`'s absent slope is written as present and 0.01. Version
 //! 4 has the optimizer's kind behind `clip`, and with Adam `beta1`, `beta2` and `epsilon` (absent: their defaults) and the
-//! schedule, if there is one. Two texts with the same values have the same hash; two different values never encode alike.
+//! schedule, if there is one. Version 5 has `heads` and `causal` of a layer behind its slope; a `softmax`' absent `causal` is
+//! written as present and false. Two texts with the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
 
@@ -27,6 +28,9 @@ const DOMAIN_V3: &[u8] = b"zktrain/manifest/v3\0";
 /// First bytes of that of version 4, which has Adam.
 const DOMAIN_V4: &[u8] = b"zktrain/manifest/v4\0";
 
+/// First bytes of that of version 5, which has attention.
+const DOMAIN_V5: &[u8] = b"zktrain/manifest/v5\0";
+
 /// The canonical encoding.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
     let version = manifest.version;
@@ -34,7 +38,8 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
         1 => DOMAIN,
         2 => DOMAIN_V2,
         3 => DOMAIN_V3,
-        _ => DOMAIN_V4,
+        4 => DOMAIN_V4,
+        _ => DOMAIN_V5,
     };
     let mut out = Encoder { bytes: domain.to_vec(), version };
     out.int(manifest.version);
@@ -136,6 +141,14 @@ impl Encoder {
                 _ => layer.slope,
             };
             self.option(slope, Self::real);
+        }
+        if self.version > 4 {
+            let causal = match layer.kind {
+                LayerKind::Softmax => Some(layer.causal.unwrap_or(false)),
+                _ => layer.causal,
+            };
+            self.option(layer.heads, Self::size);
+            self.option(causal, |out, causal| out.int(causal));
         }
     }
 

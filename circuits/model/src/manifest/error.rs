@@ -104,6 +104,22 @@ pub enum ManifestErrorKind {
         /// How many are.
         got: usize,
     },
+    /// A layer over sequences that is given none.
+    #[error("expected a sequence, an image of one column, got {got}")]
+    NoSequence {
+        /// What it is given.
+        got: Features,
+    },
+    /// Heads that do not divide the channels of both that are held against each other.
+    #[error("{heads} heads do not divide channels alike: there are {first} and {second}")]
+    Heads {
+        /// How many there are.
+        heads: usize,
+        /// Channels of the first.
+        first: usize,
+        /// Channels of the second.
+        second: usize,
+    },
     /// A layer over images that is given none.
     #[error("{layer} needs an image: set `model.image`, and have no linear layer before it")]
     NoImage {

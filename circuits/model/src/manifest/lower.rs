@@ -166,6 +166,8 @@ impl Backward {
             epsilon: 0,
             norm: None,
             rows: None,
+            heads: None,
+            softmax: None,
         }
     }
 }
@@ -201,6 +203,12 @@ impl Lowering<'_> {
         self.outputs.get(l).copied().ok_or_else(missing)
     }
 
+    /// The scale of the other values that layer `l` takes.
+    pub fn with(&self, l: usize, shape: &Shape) -> Result<Scale, ManifestError> {
+        let missing = || ManifestError::new(format!("quantization.layers[{l}]"), Kind::Missing);
+        self.output(shape.with.ok_or_else(missing)?)
+    }
+
     /// The scales of layer `l` in the manifest.
     pub fn quantization(&self, l: usize) -> Result<&LayerQuantization, ManifestError> {
         let missing = || ManifestError::new(format!("quantization.layers[{l}]"), Kind::Missing);
@@ -231,7 +239,7 @@ impl Lowering<'_> {
             return Ok(Backward { g: Vec::new(), g_frac: 0, d: None, gradient });
         }
         let frac = q.grad_frac.ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
-        let (g, arriving) = self.arriving(&field, frac, above)?;
+        let (g, arriving) = self.arriving(l, (&field, frac), above)?;
         let (d, d_frac) = match follower(activation) {
             Some(operator) => operator.derivative(&field, arriving, a_frac, frac)?,
             None => (None, frac),
@@ -243,13 +251,13 @@ impl Lowering<'_> {
     /// What those send who take a layer's values, and the size of the sum.
     fn arriving(
         &self,
-        field: &str,
-        frac: u32,
+        to: usize,
+        (field, frac): (&str, u32),
         above: &Consumers<'_>,
     ) -> Result<(Vec<RoundSpec>, Arriving), ManifestError> {
         let (mut g, mut sum) = (Vec::new(), Arriving { lo: 0, hi: 0 });
         for (l, layer) in above {
-            let (lo, hi) = match transform(*l, layer.kind)?.sends(self, layer, field, frac)? {
+            let (lo, hi) = match transform(*l, layer.kind)?.sends(self, layer, to, field, frac)? {
                 Sent::Tensor(spec) => {
                     g.push(spec);
                     (spec.lo, spec.hi)

@@ -45,7 +45,7 @@ pub(crate) use validate::real;
 
 /// The newest manifest format. Version 2 is version 1 with images and kernels; version 3 adds layers that take
 /// the values of others than the one before, version 4 Adam. All are read and written.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Bytes of a manifest's text at most: room for nine thousand named columns, and little enough
 /// that reading any text takes less than 50 MB. More columns share a scaling.
 pub const MAX_TEXT: usize = 1 << 19;

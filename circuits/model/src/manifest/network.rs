@@ -2,7 +2,8 @@
 
 use super::features::{Features, Kernel};
 pub use super::schema::Loss;
-use crate::operators::{Adam, LayerKind, Norm, RowBounds};
+use super::shape::Shape;
+use crate::operators::{Adam, Heads, LayerKind, Norm, RowBounds, SoftmaxBounds};
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
@@ -162,6 +163,10 @@ pub struct Layer {
     pub norm: Option<Norm>,
     /// What a layer norm computes with; `None` of any other layer.
     pub rows: Option<RowBounds>,
+    /// The sizes of an attention; `None` of any other layer.
+    pub heads: Option<Heads>,
+    /// What a softmax computes with; `None` of any other layer.
+    pub softmax: Option<SoftmaxBounds>,
 }
 
 /// One saturating rounding `q = clamp((x + 2^(shift−1)) >> shift, lo, hi)`.
@@ -182,6 +187,24 @@ pub struct RoundSpec {
 }
 
 impl Layer {
+    /// What it is before any scale is known.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            kind: self.kind,
+            input: self.input,
+            output: self.output,
+            kernel: self.kernel,
+            n_in: self.n_in,
+            n_out: self.n_out,
+            bias: self.bias,
+            activation: self.activation,
+            from: self.from,
+            with: self.with,
+            heads: self.heads.map_or(0, |heads| heads.count),
+            causal: self.softmax.as_ref().is_some_and(|softmax| softmax.causal),
+        }
+    }
+
     /// Makes it take and put out so many numbers in a row, all of them at once.
     pub fn connect(&mut self, n_in: usize, n_out: usize) {
         (self.input, self.output) = (Features::flat(n_in), Features::flat(n_out));

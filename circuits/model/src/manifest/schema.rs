@@ -83,12 +83,18 @@ pub struct LayerSpec {
     /// Whose values it takes: an entry before it, by its position in this list (default: the entry before it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<usize>,
-    /// Whose values it takes too; `add` only.
+    /// Whose values it takes too; `add`, `attention_scores` and `attention_values` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<usize>,
     /// What negative numbers are multiplied with; `leaky_relu` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slope: Option<f64>,
+    /// Heads; `attention_scores` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// Whether a position looks at itself and those before it only (default false); `softmax` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causal: Option<bool>,
 }
 
 impl Model {
@@ -104,7 +110,11 @@ impl LayerSpec {
     pub(super) fn version(&self) -> u32 {
         let kernel = [self.kernel, self.stride, self.padding].iter().any(Option::is_some);
         let graph = self.from.is_some() || self.with.is_some() || self.slope.is_some();
-        let fields = if graph { 3 } else { 1 + u32::from(kernel) };
+        let fields = match (self.heads.is_some() || self.causal.is_some(), graph) {
+            (true, _) => 5,
+            (false, true) => 3,
+            (false, false) => 1 + u32::from(kernel),
+        };
         fields.max(self.kind.version())
     }
 
@@ -149,6 +159,8 @@ impl LayerSpec {
             from: None,
             with: None,
             slope: None,
+            heads: None,
+            causal: None,
         }
     }
 }

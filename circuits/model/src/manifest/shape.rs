@@ -4,7 +4,7 @@ use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::features::{Features, Kernel};
 use super::network::Activation;
 use super::schema::{LayerKind, LayerSpec, Model};
-use crate::operators::Role;
+use crate::operators::{Role, Sends};
 
 /// Widest layer.
 pub const MAX_WIDTH: usize = 65_536;
@@ -38,6 +38,10 @@ pub struct Shape {
     pub from: Option<usize>,
     /// The layer whose values it takes too, if it takes those of two.
     pub with: Option<usize>,
+    /// Heads of an attention; 0 of any other layer.
+    pub heads: usize,
+    /// Whether a softmax looks at no position behind a row's.
+    pub causal: bool,
 }
 
 impl Shape {
@@ -54,6 +58,8 @@ impl Shape {
             activation: Activation::Identity,
             from: None,
             with: None,
+            heads: 0,
+            causal: false,
         }
     }
 }
@@ -98,13 +104,27 @@ impl Shapes<'_> {
         let Some(layer) = self.model.layers.get(i) else { return Ok(()) };
         let last = i + 1 == self.model.layers.len();
         let field = format!("model.layers[{i}]");
-        let leaky = layer.kind == LayerKind::LeakyRelu;
-        refuse(&field, &[("slope", layer.slope.is_some() && !leaky)])?;
+        let is = |kind: LayerKind| layer.kind == kind;
+        refuse(
+            &field,
+            &[
+                ("slope", layer.slope.is_some() && !is(LayerKind::LeakyRelu)),
+                ("heads", layer.heads.is_some() && !is(LayerKind::AttentionScores)),
+                ("causal", layer.causal.is_some() && !is(LayerKind::Softmax)),
+            ],
+        )?;
         let follows_transform = i.checked_sub(1).is_some_and(|before| self.begins_layer(before));
         match (layer.kind.role(), self.shapes.last_mut()) {
             (Role::Transform(operator), _) => {
-                let (from, with) = self.sources(&field, layer)?;
-                let shape = operator.shape(&field, layer, &self.values(from))?;
+                let (from, with) = self.sources(&field, layer, operator.takes_two())?;
+                let values = self.values(from);
+                let shape = match with {
+                    None => operator.shape(&field, layer, &values)?,
+                    Some(_) => {
+                        let both = [&values, &self.values(with)];
+                        operator.shape_of_two(&field, layer, both)?
+                    }
+                };
                 if last && shape.kind != LayerKind::Linear {
                     return Err(out_of_order(&field, layer.kind, last));
                 }
@@ -135,6 +155,7 @@ impl Shapes<'_> {
         &self,
         field: &str,
         spec: &LayerSpec,
+        two: bool,
     ) -> Result<(Option<usize>, Option<usize>), ManifestError> {
         let named = |name: &str, entry: Option<usize>| {
             entry.map(|entry| self.output(format!("{field}.{name}"), entry)).transpose()
@@ -143,17 +164,9 @@ impl Shapes<'_> {
         let with = named("with", spec.with)?;
         let field = format!("{field}.with");
         match with {
-            Some(_) if spec.kind != LayerKind::Add => {
-                return Err(ManifestError::new(field, Kind::Unexpected));
-            }
-            None if spec.kind == LayerKind::Add => {
-                return Err(ManifestError::new(field, Kind::Missing));
-            }
+            Some(_) if !two => return Err(ManifestError::new(field, Kind::Unexpected)),
+            None if two => return Err(ManifestError::new(field, Kind::Missing)),
             Some(_) if with == from => return Err(ManifestError::new(field, Kind::Twice)),
-            Some(_) if self.values(with) != self.values(from) => {
-                let (expected, got) = (self.values(from), self.values(with));
-                return Err(ManifestError::new(field, Kind::Unlike { expected, got }));
-            }
             _ => {}
         }
         Ok((from, with))
@@ -204,8 +217,7 @@ impl Shapes<'_> {
         let mut summands = vec![2usize; self.shapes.len()];
         for l in (0..self.shapes.len().saturating_sub(1)).rev() {
             let sent = self.takers(l).map(|(p, shape)| {
-                let passes =
-                    shape.kind == LayerKind::Add && shape.activation == Activation::Identity;
+                let passes = passes_on(shape.kind) && shape.activation == Activation::Identity;
                 summands.get(p).copied().filter(|_| passes).unwrap_or(1)
             });
             let got = sent.fold(0, usize::saturating_add);
@@ -218,6 +230,11 @@ impl Shapes<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether what such a layer sends is what arrives at it.
+fn passes_on(kind: LayerKind) -> bool {
+    kind.operator().sends_as() == Sends::Form
 }
 
 fn out_of_order(field: &str, got: LayerKind, last: bool) -> ManifestError {

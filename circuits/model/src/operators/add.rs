@@ -26,6 +26,23 @@ fn aligned(a: u32, b: u32) -> ([u32; 2], u32) {
 }
 
 impl Transform for Add {
+    fn takes_two(&self) -> bool {
+        true
+    }
+
+    fn shape_of_two(
+        &self,
+        field: &str,
+        spec: &LayerSpec,
+        [first, second]: [&Features; 2],
+    ) -> Result<Shape, ManifestError> {
+        if first != second {
+            let kind = ManifestErrorKind::Unlike { expected: *first, got: *second };
+            return Err(ManifestError::new(format!("{field}.with"), kind));
+        }
+        self.shape(field, spec, first)
+    }
+
     fn shape(
         &self,
         field: &str,
@@ -45,9 +62,7 @@ impl Transform for Add {
         (input, a_frac): (Scale, u32),
         above: &Consumers<'_>,
     ) -> Result<Layer, ManifestError> {
-        let unknown =
-            || ManifestError::new(format!("quantization.layers[{l}]"), ManifestErrorKind::Missing);
-        let with = lowering.output(shape.with.ok_or_else(unknown)?)?;
+        let with = lowering.with(l, shape)?;
         let ([first, second], frac) = aligned(input.frac, with.frac);
         let largest = (i128::from(input.max) << first) + (i128::from(with.max) << second);
         let field = format!("quantization.layers[{l}].z_frac");
@@ -61,14 +76,11 @@ impl Transform for Add {
         &self,
         _lowering: &Lowering<'_>,
         layer: &Layer,
+        _to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError> {
-        let coarse = ManifestErrorKind::NegativeShift { max: frac, got: layer.d_frac };
-        let shift =
-            frac.checked_sub(layer.d_frac).ok_or_else(|| ManifestError::new(field, coarse))?;
-        let largest = i128::from(layer.d_max) << shift;
-        Ok(Sent::Form(i64::try_from(largest).unwrap_or(i64::MAX)))
+        passed_on(layer, field, frac)
     }
 
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
@@ -76,8 +88,24 @@ impl Transform for Add {
     }
 }
 
+/// What arrives at a layer, with the bits of the gradient that it becomes a part of.
+pub(super) fn passed_on(layer: &Layer, field: &str, frac: u32) -> Result<Sent, ManifestError> {
+    let coarse = ManifestErrorKind::NegativeShift { max: frac, got: layer.d_frac };
+    let shift = frac.checked_sub(layer.d_frac).ok_or_else(|| ManifestError::new(field, coarse))?;
+    let largest = i128::from(layer.d_max) << shift;
+    Ok(Sent::Form(i64::try_from(largest).unwrap_or(i64::MAX)))
+}
+
+/// The same gradient, computed.
+pub(super) fn passed<K>(pass: &Pass<'_, K>, gradient: &[i32]) -> Result<Vec<i32>, Untraced> {
+    let below = pass.below.and_then(|below| pass.network.layers.get(below));
+    let shift = below.and_then(|below| below.g_frac.checked_sub(pass.layer.d_frac));
+    let shift = shift.ok_or_else(|| pass.wrong("the gradient's bits", 1, 0))?;
+    Ok(gradient.iter().map(|g| g << shift).collect())
+}
+
 /// What scales a gradient with a sum's bits to those of the gradient at the input that is meant.
-fn passed_by(site: &Site<'_>) -> Result<i128, CompileError> {
+pub(super) fn passed_by(site: &Site<'_>) -> Result<i128, CompileError> {
     let (layer, below) = (site.layer()?.0, site.input()?);
     let shift = below.layer()?.0.g_frac.checked_sub(layer.d_frac);
     let shift = shift.ok_or_else(|| differs(&site.name(), "the bits of its gradient"))?;
@@ -166,11 +194,7 @@ impl Arithmetic for Add {
         _kept: &mut SavedTensors<K::Matrix>,
         _traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
-        let layer = pass.layer;
-        let below = pass.below.and_then(|below| pass.network.layers.get(below));
-        let shift = below.and_then(|below| below.g_frac.checked_sub(layer.d_frac));
-        let shift = shift.ok_or_else(|| pass.wrong("the gradient's bits", 1, 0))?;
-        Ok(gradient.iter().map(|g| g << shift).collect())
+        passed(pass, gradient)
     }
 }
 

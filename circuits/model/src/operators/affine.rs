@@ -97,6 +97,7 @@ impl<W: Weights> Transform for Affine<W> {
         &self,
         lowering: &Lowering<'_>,
         layer: &Layer,
+        _to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError> {

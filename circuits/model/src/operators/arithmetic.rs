@@ -86,10 +86,13 @@ pub struct SavedTensors<M> {
     pub weights: Option<M>,
     /// The gradient at its output.
     pub gradient: Option<M>,
-    /// Its input, number by number, where no matrix is made of it; of a layer norm what it puts out.
+    /// Its input, number by number, where no matrix is made of it; of a layer norm or a softmax
+    /// what it puts out.
     pub values: Vec<i32>,
     /// Likewise the gradient at its output.
     pub arrived: Vec<i32>,
+    /// What an attention keeps of the second layer that it takes.
+    pub other: Vec<i32>,
     /// What a batch norm keeps.
     pub norm: Option<Normed>,
     /// What a layer norm keeps: the inverse of each row's deviation.
@@ -98,8 +101,16 @@ pub struct SavedTensors<M> {
 
 impl<M> Default for SavedTensors<M> {
     fn default() -> Self {
-        let (values, arrived, inverse) = (Vec::new(), Vec::new(), Vec::new());
-        Self { input: None, weights: None, gradient: None, values, arrived, norm: None, inverse }
+        Self {
+            input: None,
+            weights: None,
+            gradient: None,
+            values: Vec::new(),
+            arrived: Vec::new(),
+            other: Vec::new(),
+            norm: None,
+            inverse: Vec::new(),
+        }
     }
 }
 

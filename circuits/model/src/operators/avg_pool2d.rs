@@ -58,6 +58,7 @@ impl Transform for AvgPool2d {
         &self,
         _lowering: &Lowering<'_>,
         layer: &Layer,
+        _to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError> {

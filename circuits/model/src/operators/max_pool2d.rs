@@ -63,6 +63,7 @@ impl Transform for MaxPool2d {
         &self,
         _lowering: &Lowering<'_>,
         layer: &Layer,
+        _to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError> {

@@ -20,6 +20,7 @@ mod adam;
 mod add;
 mod affine;
 mod arithmetic;
+mod attention;
 mod avg_pool2d;
 mod batch_norm;
 mod conv2d;
@@ -36,9 +37,11 @@ mod mse;
 mod optimizer;
 mod parameterless;
 mod pooling;
+mod positions;
 mod registry;
 mod relu;
 mod row_norm;
+mod row_softmax;
 mod scale;
 mod sigmoid;
 mod silu;
@@ -50,10 +53,12 @@ mod tanh;
 
 pub use adam::{Adam, AdamStep, ClockIds, GRADIENT_HI, MIN_RATE, MomentIds};
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
+pub use attention::{Heads, score_factor};
 pub use batch_norm::{GAIN_FRAC, Norm, Normed, SCALE_FRAC};
 pub use moments::{MEAN_FRAC, Moments, SENT_FRAC};
 pub use registry::{LayerKind, Loss};
 pub use row_norm::{INVERSE_BITS, RowBounds};
+pub use row_softmax::SoftmaxBounds;
 
 pub(crate) use adam::PARTS;
 pub(crate) use batch_norm::count as normed_count;
@@ -200,6 +205,21 @@ pub(crate) trait Transform: Operator {
         input: &Features,
     ) -> Result<Shape, ManifestError>;
 
+    /// Whether it takes the values of two layers.
+    fn takes_two(&self) -> bool {
+        false
+    }
+
+    /// What it makes of the values of two layers. One that takes those of one is not asked.
+    fn shape_of_two(
+        &self,
+        field: &str,
+        spec: &LayerSpec,
+        [first, _]: [&Features; 2],
+    ) -> Result<Shape, ManifestError> {
+        self.shape(field, spec, first)
+    }
+
     /// Scales and roundings of layer `l`. `scales` are those of what it takes, and the fractional bits
     /// of what leaves the layer; `above` are the layers that take it.
     fn scales(
@@ -211,12 +231,13 @@ pub(crate) trait Transform: Operator {
         above: &Consumers<'_>,
     ) -> Result<Layer, ManifestError>;
 
-    /// The gradient, with `frac` fractional bits, that this layer sends to one whose values it takes; `field`
+    /// The gradient, with `frac` fractional bits, that this layer sends to the layer `to`, whose values it takes; `field`
     /// is to blame.
     fn sends(
         &self,
         lowering: &Lowering<'_>,
         layer: &Layer,
+        to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError>;

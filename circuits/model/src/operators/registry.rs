@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LayerState, LossFunction, Role};
-use super::{add, affine::Affine, avg_pool2d, batch_norm, conv2d, linear, max_pool2d};
+use super::{add, affine::Affine, attention, avg_pool2d, batch_norm, conv2d, linear, max_pool2d};
 use super::{gelu, leaky_relu, relu, sigmoid, silu, smooth::Smooth, tabulated::Tabulated, tanh};
-use super::{logistic, mse, row_norm::RowNorm, scale, softmax};
+use super::{logistic, mse, positions, row_norm::RowNorm, row_softmax, scale, softmax};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
@@ -135,6 +135,14 @@ layers! {
     RmsNorm, "rms_norm", 3, Transform(RowNorm { centred: false });
     /// `x·w + b`, each channel by itself.
     Scale, "scale", 3, Transform(Affine(scale::Scale));
+    /// `q·kᵀ/√d` of every two positions, for each of several heads.
+    AttentionScores, "attention_scores", 5, Transform(attention::Scores);
+    /// `exp(x)` over the sum of those of its row.
+    Softmax, "softmax", 5, Transform(row_softmax::RowSoftmax);
+    /// The channels of all positions, added up by shares of them, for each of several heads.
+    AttentionValues, "attention_values", 5, Transform(attention::Values);
+    /// `x + w`, each number of a position by itself.
+    Positions, "positions", 5, Transform(positions::Positions);
 }
 
 // The same holds of these.

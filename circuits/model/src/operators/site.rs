@@ -70,6 +70,11 @@ impl<'a> Site<'a> {
         self.at(self.node.inputs.get(self.port).copied())
     }
 
+    /// Whether the second of its inputs is meant.
+    pub fn is_second(&self) -> bool {
+        self.port == 1
+    }
+
     /// All nodes that its values come from.
     pub fn inputs(&self) -> Result<Vec<Self>, CompileError> {
         self.node.inputs.iter().map(|id| self.at(Some(*id))).collect()

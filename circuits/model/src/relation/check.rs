@@ -207,9 +207,7 @@ impl Relation {
 
     fn check_form(&self, form: &Linear, domain: &Domain) -> Result<(), RelationFault> {
         for term in &form.terms {
-            for factor in &term.factors {
-                axis_of(domain, factor.axis())?;
-            }
+            term.factors.iter().try_for_each(|factor| check_factor(factor, domain))?;
             match term.tensor {
                 Some(id) => self.check_dims(id, &term.dims, domain)?,
                 None if term.dims.is_empty() => {}
@@ -246,6 +244,9 @@ impl Relation {
                     axis_of(domain, *axis)?
                 }
                 DimMap::Axis(axis) => axis_of(domain, *axis)?,
+                DimMap::Joined(upper, lower) => {
+                    joined(axis_of(domain, *upper)?, axis_of(domain, *lower)?)?
+                }
             };
             if axis != dim.axis {
                 return Err(RelationFault::Size { expected: dim.axis.size, got: axis.size });
@@ -273,10 +274,41 @@ impl Relation {
 fn once_an_axis(term: &Term) -> Result<(), RelationFault> {
     let dims = term.dims.iter().flat_map(DimMap::axes);
     let mut seen = BTreeSet::new();
-    match dims.chain(term.factors.iter().map(AxisFactor::axis)).find(|axis| !seen.insert(*axis)) {
+    let factors = term.factors.iter().flat_map(AxisFactor::axes);
+    match dims.chain(factors).find(|axis| !seen.insert(*axis)) {
         Some(axis) => Err(RelationFault::Twice { axis }),
         None => Ok(()),
     }
+}
+
+/// The axis that two make up, which are not padded.
+fn joined(upper: Axis, lower: Axis) -> Result<Axis, RelationFault> {
+    for axis in [upper, lower] {
+        let (expected, got) = (1 << axis.log, axis.size);
+        if expected != got {
+            return Err(RelationFault::Size { expected, got });
+        }
+    }
+    let log = upper.log + lower.log;
+    let size =
+        1usize.checked_shl(log).ok_or(RelationFault::Size { expected: 0, got: lower.size })?;
+    Ok(Axis { size, log })
+}
+
+/// A factor over axes that there are; two that are compared have as many positions, and nothing is padded.
+fn check_factor(factor: &AxisFactor, domain: &Domain) -> Result<(), RelationFault> {
+    for axis in factor.axes() {
+        axis_of(domain, axis)?;
+    }
+    if let AxisFactor::NotAfter(axis, other) = factor {
+        let (axis, other) = (axis_of(domain, *axis)?, axis_of(domain, *other)?);
+        for (expected, got) in [(axis.size, other.size), (1 << axis.log, axis.size)] {
+            if expected != got {
+                return Err(RelationFault::Size { expected, got });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A window that lies along one axis, whose places are another's.

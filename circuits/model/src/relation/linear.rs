@@ -1,6 +1,6 @@
 //! Linear forms over a domain: the only way that a relation refers to cells.
 
-use super::tensor::{Domain, TensorId};
+use super::tensor::{Axis, Dim, Domain, TensorId};
 use super::window::Window;
 
 /// How a dimension of a tensor follows the point of the domain.
@@ -16,6 +16,9 @@ pub enum DimMap {
     Sum,
     /// The index follows two axes: a window that slides along the dimension.
     Window(Window),
+    /// The index' upper bits are the index on the first axis, its lower bits that on the second: a dimension that two axes
+    /// make up, none of the three with padding.
+    Joined(usize, usize),
 }
 
 impl DimMap {
@@ -24,6 +27,7 @@ impl DimMap {
         let [first, second] = match self {
             Self::Axis(axis) | Self::Before(axis) | Self::Previous(axis) => [Some(*axis), None],
             Self::Window(window) => [Some(window.at), Some(window.within)],
+            Self::Joined(upper, lower) => [Some(*upper), Some(*lower)],
             Self::Sum => [None, None],
         };
         first.into_iter().chain(second)
@@ -36,32 +40,74 @@ impl DimMap {
             Self::Before(axis) => Self::Before(place(axis)),
             Self::Previous(axis) => Self::Previous(place(axis)),
             Self::Window(window) => Self::Window(window.renumbered(place)),
+            Self::Joined(upper, lower) => Self::Joined(place(upper), place(lower)),
             Self::Sum => Self::Sum,
         }
     }
 }
 
-/// A public 0/1 factor over one axis.
+/// A tensor's dimensions and what each follows: one that two axes make up is two of them, the upper bits first.
+pub fn apart<'a>(
+    dims: &'a [Dim],
+    maps: &'a [DimMap],
+    domain: &'a Domain,
+) -> impl DoubleEndedIterator<Item = (Dim, DimMap)> + 'a {
+    dims.iter()
+        .zip(maps)
+        .flat_map(|(dim, map)| {
+            let DimMap::Joined(upper, lower) = *map else { return [Some((*dim, *map)), None] };
+            let log = domain.axes.get(lower).map_or(0, |axis| axis.log).min(dim.axis.log);
+            let part = |log: u32, shift: u32, axis: usize| {
+                Some((Dim { axis: Axis { size: 1 << log, log }, shift }, DimMap::Axis(axis)))
+            };
+            [part(dim.axis.log - log, dim.shift + log, upper), part(log, dim.shift, lower)]
+        })
+        .flatten()
+}
+
+/// A public 0/1 factor over one axis or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AxisFactor {
     /// 1 at index 0 of the axis.
     First(usize),
     /// 1 at the indices below a constant.
     Below(usize, usize),
+    /// 1 where the index on the first axis is at most that on the second, which are of one size, a power of two.
+    NotAfter(usize, usize),
 }
 
 impl AxisFactor {
-    /// The axis that it is over.
-    pub fn axis(&self) -> usize {
-        let (Self::First(axis) | Self::Below(axis, _)) = self;
-        *axis
+    /// The axes that it is over.
+    pub fn axes(&self) -> impl Iterator<Item = usize> + use<> {
+        let [first, second] = match self {
+            Self::First(axis) | Self::Below(axis, _) => [Some(*axis), None],
+            Self::NotAfter(axis, other) => [Some(*axis), Some(*other)],
+        };
+        first.into_iter().chain(second)
     }
 
-    /// The same with its axis renumbered.
+    /// Whether it is over this axis.
+    pub fn is_over(&self, axis: usize) -> bool {
+        self.axes().any(|own| own == axis)
+    }
+
+    /// Whether it is 1 at these indices of a domain's axes; zero where there is no such axis.
+    pub fn is_open(&self, index: impl Fn(usize) -> Option<usize>) -> bool {
+        match self {
+            Self::First(axis) => index(*axis) == Some(0),
+            Self::Below(axis, bound) => index(*axis).is_some_and(|index| index < *bound),
+            Self::NotAfter(axis, other) => {
+                index(*axis).zip(index(*other)).is_some_and(|(index, end)| index <= end)
+            }
+        }
+    }
+
+    /// The same with its axes renumbered.
     pub fn renumbered(self, place: impl Fn(usize) -> usize) -> Self {
         match self {
             Self::First(axis) => Self::First(place(axis)),
             Self::Below(axis, bound) => Self::Below(place(axis), bound),
+            Self::NotAfter(axis, other) => Self::NotAfter(place(axis), place(other)),
         }
     }
 }

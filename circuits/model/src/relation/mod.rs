@@ -19,7 +19,7 @@ pub mod window;
 
 pub use check::{Malformed, RelationFault};
 pub use layout::{Allocator, Group, RowSlot, SheetLayout, Slice};
-pub use linear::{AxisFactor, DimMap, Linear, Term};
+pub use linear::{AxisFactor, DimMap, Linear, Term, apart};
 pub use tensor::{Axis, Dim, Domain, Piece, Tensor, TensorId};
 pub use window::{Direction, Window};
 

@@ -1,7 +1,7 @@
 //! Terms along whose tensors windows slide.
 
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::relation::{DimMap, Domain, Tensor, Term};
+use zktrain_model::relation::{DimMap, Domain, Tensor, Term, apart};
 
 use super::{bound, cell};
 
@@ -49,8 +49,8 @@ impl<'a> SlidingCursor<'a> {
             return None;
         }
         let follows = |index: usize| {
-            let mut dims = tensor.dims.iter().zip(&term.dims);
-            dims.find(|(_, map)| **map == DimMap::Axis(index)).map(|(dim, _)| dim.shift)
+            let mut dims = apart(&tensor.dims, &term.dims, domain);
+            dims.find(|(_, map)| *map == DimMap::Axis(index)).map(|(dim, _)| dim.shift)
         };
         let axes = domain.axes.iter().enumerate().map(|(index, axis)| AxisWalk {
             log: axis.log,

@@ -8,8 +8,10 @@ use rayon::prelude::*;
 use zktrain_argument::arith::{Check, Native};
 use zktrain_argument::verifier::claims::{CombinedClaim, Coordinate, Points, ScaledForm};
 use zktrain_argument::verifier::fr;
-use zktrain_argument::verifier::weights::{Sliding, axis_coordinates, before, below, previous};
-use zktrain_model::relation::{AxisFactor, Dim, DimMap, SheetLayout, Tensor, Term};
+use zktrain_argument::verifier::weights::{
+    Sliding, axis_coordinates, before, below, not_after, previous,
+};
+use zktrain_model::relation::{AxisFactor, Dim, DimMap, SheetLayout, Tensor, Term, apart};
 
 /// Weights `high(row number)·low(position)`.
 pub struct WeightGroup {
@@ -95,6 +97,10 @@ fn factors(part: &ScaledForm<'_, Fr>, term: &Term, points: &Points<Fr>) -> Resul
             AxisFactor::Below(axis, bound) => {
                 below(&mut Native, &coordinates(part, *axis, points)?, *bound)
             }
+            AxisFactor::NotAfter(axis, other) => {
+                let [at, end] = [axis, other].map(|axis| coordinates(part, *axis, points));
+                not_after(&mut Native, &at?, &end?)?
+            }
         })
     };
     term.factors.iter().map(value).product()
@@ -122,8 +128,12 @@ fn dim_table(
         DimMap::Axis(axis) => Ok(zktrain_msm::eq::eq_table(&coordinates(part, axis, points)?)),
         DimMap::Before(axis) => before_table(&coordinates(part, axis, points)?),
         DimMap::Previous(axis) => previous_table(&coordinates(part, axis, points)?),
+        DimMap::Joined(..) => Err(JOINED),
     }
 }
+
+/// Dimensions that two axes make up are taken apart: there is none left.
+const JOINED: Check = Check::Shape("an axis that a dimension follows");
 
 fn before_table(to: &[Fr]) -> Result<Vec<Fr>, Check> {
     indices(to.len()).map(|x| before(&mut Native, &x, to)).collect()
@@ -157,8 +167,8 @@ fn add_narrow(
     scale: Fr,
 ) -> Result<(), Check> {
     let mut offsets = vec![(tensor.base & ((1 << layout.row_log) - 1), scale)];
-    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
-        let table = dim_table(part, *map, dim, points)?;
+    for (dim, map) in apart(&tensor.dims, &term.dims, &part.domain) {
+        let table = dim_table(part, map, &dim, points)?;
         if table.len() == 1 {
             offsets.iter_mut().for_each(|(_, w)| *w *= table[0]);
             continue;
@@ -189,8 +199,8 @@ fn low_bits(
 ) -> Result<Vec<Bit>, Check> {
     let mut bits: Vec<Bit> =
         (0..layout.row_log).map(|bit| Bit::Is((tensor.base >> bit) & 1 == 1)).collect();
-    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
-        if let Some(whole) = whole_run(dim, map, part)? {
+    for (dim, map) in apart(&tensor.dims, &term.dims, &part.domain) {
+        if let Some(whole) = whole_run(&dim, &map, part)? {
             let shift = dim.shift as usize;
             if let Some(run) = bits.get_mut(shift..shift + dim.axis.log as usize) {
                 run.fill(Bit::Covered);
@@ -203,7 +213,7 @@ fn low_bits(
             let Some(bit) = bits.get_mut(dim.shift as usize + k) else { continue };
             *bit = match map {
                 DimMap::Axis(axis) => {
-                    let coordinate = axis_coordinates(part, *axis)?.get(k);
+                    let coordinate = axis_coordinates(part, axis)?.get(k);
                     Bit::Equal(*coordinate.ok_or(Check::Shape("the axis of a claim"))?)
                 }
                 _ => Bit::Any,
@@ -221,6 +231,7 @@ fn whole_run(dim: &Dim, map: &DimMap, part: &ScaledForm<'_, Fr>) -> Result<Optio
         DimMap::Before(axis) => Some(Bit::Before(coordinates(axis)?)),
         DimMap::Previous(axis) => Some(Bit::Previous(coordinates(axis)?)),
         DimMap::Axis(_) | DimMap::Sum => None,
+        DimMap::Joined(..) => return Err(JOINED),
     })
 }
 
@@ -277,23 +288,24 @@ fn add_high(
 ) -> Result<(), Check> {
     let c = layout.row_log;
     let mut rows = vec![(tensor.base >> c, scale)];
-    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+    for (dim, map) in apart(&tensor.dims, &term.dims, &part.domain) {
         let (shift, log) = (dim.shift, dim.axis.log);
         let table = if shift >= c {
-            dim_table(part, *map, dim, points)?
+            dim_table(part, map, &dim, points)?
         } else if shift + log > c {
             let below = (c - shift) as usize;
             match map {
                 DimMap::Sum => vec![Fr::one(); 1 << (shift + log - c)],
                 DimMap::Axis(axis) => {
-                    zktrain_msm::eq::eq_table(&coordinates(part, *axis, points)?[below..])
+                    zktrain_msm::eq::eq_table(&coordinates(part, axis, points)?[below..])
                 }
+                DimMap::Joined(..) => return Err(JOINED),
                 DimMap::Before(_) | DimMap::Previous(_) | DimMap::Window(_) => {
                     panic!("what follows several indices stays in a row, or above rows")
                 }
             }
         } else {
-            if log == 0 { dim_table(part, *map, dim, points)? } else { continue }
+            if log == 0 { dim_table(part, map, &dim, points)? } else { continue }
         };
         let shift = shift.max(c) - c;
         rows = rows

@@ -7,7 +7,7 @@ use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::relation::{Domain, Linear, Product};
+use zktrain_model::relation::{DimMap, Domain, Linear, Product};
 use zktrain_msm::accumulate::{SignedAccumulator, axpy_i32, dot_i32};
 use zktrain_msm::eq::eq_table;
 
@@ -175,10 +175,19 @@ impl Order {
     fn of(form: &Linear, count: usize, folded: &Range<usize>) -> Self {
         let dims = form.terms.first().map(|term| term.dims.as_slice()).unwrap_or_default();
         let mut axes: Vec<usize> = Vec::with_capacity(count);
-        for axis in dims.iter().filter_map(|map| map.axes().next()).chain(0..count) {
+        // Of a window where it lies: places in it follow no order of memory.
+        let followed = |map: &DimMap| match map {
+            DimMap::Window(window) => [Some(window.at), None],
+            other => {
+                let mut axes = other.axes();
+                [axes.next(), axes.next()]
+            }
+        };
+        let stored: Vec<usize> = dims.iter().flat_map(followed).flatten().collect();
+        for axis in stored.iter().copied().chain(0..count) {
             match axes.contains(&axis) {
                 true => {}
-                false if dims.iter().any(|map| map.axes().next() == Some(axis)) => axes.push(axis),
+                false if stored.contains(&axis) => axes.push(axis),
                 false => axes.insert(0, axis),
             }
         }

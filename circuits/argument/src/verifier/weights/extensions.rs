@@ -62,6 +62,19 @@ pub fn before<A: Arithmetic>(
     Ok(value)
 }
 
+/// Multilinear extension of `[x ≤ y]`.
+///
+/// # Errors
+/// [`Check::Shape`] if the numbers differ in length.
+pub fn not_after<A: Arithmetic>(
+    arith: &mut A,
+    x: &[A::Var],
+    y: &[A::Var],
+) -> Result<A::Var, A::Error> {
+    let after = before(arith, y, x)?;
+    Ok(arith.complement(&after))
+}
+
 /// Multilinear extension of `[x + 1 = y]`.
 ///
 /// # Errors
@@ -112,6 +125,7 @@ mod tests {
             for y in 0..16 {
                 let (bx, by) = (bits(x, 4), bits(y, 4));
                 assert_eq!(before(&mut Native, &bx, &by), Ok(Fr::from(u64::from(x < y))));
+                assert_eq!(not_after(&mut Native, &bx, &by), Ok(Fr::from(u64::from(x <= y))));
                 assert_eq!(previous(&mut Native, &bx, &by), Ok(Fr::from(u64::from(x + 1 == y))));
                 assert_eq!(below(&mut Native, &bx, y), Fr::from(u64::from(x < y)));
             }
@@ -123,6 +137,7 @@ mod tests {
         let (long, short) = (bits(5, 4), bits(5, 3));
         let refused = Err(Check::Shape("the points of a comparison"));
         assert_eq!(before(&mut Native, &long, &short), refused);
+        assert_eq!(not_after(&mut Native, &long, &short), refused);
         assert_eq!(previous(&mut Native, &short, &long), refused);
     }
 }

@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use zktrain_model::relation::{Axis, AxisFactor};
 
-use super::{Sliding, before, below, previous, unit_vector};
+use super::{Sliding, before, below, not_after, previous, unit_vector};
 use crate::arith::{Arithmetic, Check};
 use crate::verifier::claims::{Coordinate, Points};
 
@@ -25,20 +25,25 @@ pub enum Factor {
     First(Vec<Coordinate>),
     /// This is below a bound.
     Below(usize, Vec<Coordinate>),
+    /// The first of these is at most the second.
+    NotAfter(Vec<Coordinate>, Vec<Coordinate>),
 }
 
 impl Factor {
-    /// A public factor over one axis of a claim's domain.
+    /// A public factor over axes of a claim's domain.
     ///
     /// # Errors
     /// What `coordinates` gives.
     pub fn of_axis<'c>(
         factor: AxisFactor,
-        coordinates: impl FnOnce(usize) -> Result<&'c [Coordinate], Check>,
+        coordinates: impl Fn(usize) -> Result<&'c [Coordinate], Check>,
     ) -> Result<Self, Check> {
         Ok(match factor {
             AxisFactor::First(axis) => Self::First(coordinates(axis)?.to_vec()),
             AxisFactor::Below(axis, bound) => Self::Below(bound, coordinates(axis)?.to_vec()),
+            AxisFactor::NotAfter(axis, other) => {
+                Self::NotAfter(coordinates(axis)?.to_vec(), coordinates(other)?.to_vec())
+            }
         })
     }
 
@@ -123,6 +128,7 @@ impl<'p, V: Clone> Factors<'p, V> {
             Factor::Window(sliding) => self.window(arith, sliding)?,
             Factor::First(at) => below(arith, &self.at(at)?, 1),
             Factor::Below(bound, at) => below(arith, &self.at(at)?, *bound),
+            Factor::NotAfter(at, end) => not_after(arith, &self.at(at)?, &self.at(end)?)?,
         };
         self.known.insert(factor.clone(), value.clone());
         Ok(value)
@@ -231,6 +237,8 @@ mod tests {
         assert_eq!(value(Factor::Before(1, unknown.clone())), beyond);
         assert_eq!(value(Factor::Previous(1, unknown.clone())), beyond);
         assert_eq!(value(Factor::First(unknown.clone())), beyond);
+        assert_eq!(value(Factor::NotAfter(known.clone(), unknown.clone())), beyond);
+        assert_eq!(value(Factor::NotAfter(unknown.clone(), known.clone())), beyond);
         assert_eq!(value(Factor::Below(2, unknown)), beyond);
         let beyond = Err(Check::Shape("a dimension of a tensor"));
         assert_eq!(value(Factor::Equal(2, known.clone())), beyond);

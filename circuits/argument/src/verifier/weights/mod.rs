@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use zktrain_model::relation::linear::axis_bits;
-use zktrain_model::relation::{DimMap, SheetLayout, Tensor, TensorId, Term};
+use zktrain_model::relation::{DimMap, SheetLayout, Tensor, TensorId, Term, apart};
 
 use super::claims::{CombinedClaim, Coordinate, Points, ScaledForm};
 use super::fr;
 use crate::arith::{Arithmetic, Check};
-pub use extensions::{before, below, previous, unit_vector};
+pub use extensions::{before, below, not_after, previous, unit_vector};
 use factors::{Factor, Factors};
 pub use selectors::Selectors;
 pub use sliding::Sliding;
@@ -117,7 +117,7 @@ fn term_factors<V>(
 ) -> Result<Vec<Factor>, Check> {
     Check::same_length("the dimensions of a tensor", &tensor.dims, &term.dims)?;
     let mut factors = Vec::new();
-    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+    for (dim, map) in apart(&tensor.dims, &term.dims, &part.domain) {
         let (shift, bits) = (dim.shift as usize, dim.axis.log as usize);
         let at = |axis: &usize| {
             let coordinates = axis_coordinates(part, *axis)?;
@@ -126,12 +126,14 @@ fn term_factors<V>(
                 false => Err(Check::Shape("an axis that a dimension follows")),
             }
         };
-        let factor = match map {
+        let factor = match &map {
             DimMap::Sum => continue,
-            DimMap::Window(window) => Factor::Window(Box::new(Sliding::of(dim, window, part)?)),
+            DimMap::Window(window) => Factor::Window(Box::new(Sliding::of(&dim, window, part)?)),
             DimMap::Axis(axis) => Factor::Equal(shift, at(axis)?),
             DimMap::Before(axis) => Factor::Before(shift, at(axis)?),
             DimMap::Previous(axis) => Factor::Previous(shift, at(axis)?),
+            // Taken apart: there is none.
+            DimMap::Joined(..) => return Err(Check::Shape("an axis that a dimension follows")),
         };
         // Dimensions of one index are the factor 1.
         if !factor.is_trivial() {

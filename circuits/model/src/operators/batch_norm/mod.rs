@@ -75,6 +75,7 @@ impl Transform for BatchNorm {
         &self,
         _lowering: &Lowering<'_>,
         layer: &Layer,
+        _to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError> {

@@ -71,6 +71,7 @@ impl Transform for RowNorm {
         &self,
         _lowering: &Lowering<'_>,
         layer: &Layer,
+        _to: usize,
         field: &str,
         frac: u32,
     ) -> Result<Sent, ManifestError> {
