@@ -3,6 +3,7 @@
 use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
 
 use crate::images::Images;
+use crate::transformer::Transformer;
 
 /// A known network over images, but for what its last layer puts out.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,7 @@ pub struct Architecture {
 
 /// All of them.
 pub fn architectures() -> Vec<Architecture> {
-    vec![lenet(), vgg11(), resnet(), resnet18()]
+    vec![lenet(), vgg11(), resnet(), resnet18(), transformer()]
 }
 
 /// The one of that name.
@@ -57,6 +58,13 @@ fn vgg11() -> Architecture {
 fn resnet18() -> Architecture {
     let images = residual_network([32, 32, 3], (64, 1), &[(64, 2), (128, 2), (256, 2), (512, 2)]);
     Architecture { name: "resnet18", images, hidden: Vec::new(), learning_rate: 0.0625 }
+}
+
+/// A transformer of four blocks over sequences of 64 positions with 64 numbers each.
+fn transformer() -> Architecture {
+    let (positions, inputs, channels, heads, blocks, causal) = (64, 64, 128, 4, 4, true);
+    let images = Transformer { positions, inputs, channels, heads, blocks, causal }.layers();
+    Architecture { name: "transformer", images, hidden: Vec::new(), learning_rate: 0.015625 }
 }
 
 /// A small residual network for images of 28×28×1: three blocks behind a convolution that halves the image.
@@ -126,7 +134,16 @@ mod tests {
     #[test]
     fn networks_have_as_many_parameters_as_they_are_known_for() {
         // Running statistics are none.
-        let known = [("lenet", 61_706), ("vgg11", 9_750_922), ("resnet18", 11_173_962)];
+        let known = [
+            ("lenet", 61_706),
+            ("vgg11", 9_750_922),
+            ("resnet18", 11_173_962),
+            // Of each block four layers of 128×128, two of 128×512, and norms; positions, the first layer and the last.
+            (
+                "transformer",
+                4 * (4 * 128 * 129 + 2 * 128 * 512 + 640 + 512) + 256 + 8192 + 8320 + 81_930,
+            ),
+        ];
         for (name, expected) in known {
             let network = architecture(name).unwrap();
             let widths: Vec<usize> = [0].into_iter().chain(network.hidden).chain([10]).collect();

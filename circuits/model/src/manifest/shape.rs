@@ -13,7 +13,7 @@ pub const MAX_SIDE: usize = 4096;
 /// Largest kernel, along a side.
 pub const MAX_KERNEL: usize = 7;
 /// Most linear layers.
-pub const MAX_LAYERS: usize = 64;
+pub const MAX_LAYERS: usize = 256;
 
 /// A linear layer before any scale is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
