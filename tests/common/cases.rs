@@ -206,6 +206,7 @@ fn pass_through(model: &Model, quantization: &mut Quantization) {
         match shape.kind {
             LayerKind::MaxPool2d => layers[l].z_frac = first,
             LayerKind::Add => layers[l].z_frac = layers[l].z_frac.min(first.max(second)),
+            LayerKind::Softmax => layers[l].z_frac = 14,
             _ => {}
         }
     }
@@ -215,7 +216,7 @@ fn pass_through(model: &Model, quantization: &mut Quantization) {
         for below in shape.from.into_iter().chain(shape.with) {
             match shape.kind {
                 LayerKind::MaxPool2d => layers[below].grad_frac = Some(sent),
-                LayerKind::Add => {
+                LayerKind::Add | LayerKind::Positions => {
                     layers[below].grad_frac = layers[below].grad_frac.map(|frac| frac.max(sent));
                 }
                 _ => {}

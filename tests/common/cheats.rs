@@ -9,9 +9,10 @@ use zktrain_model::quant::{Digit, Expansion};
 use zktrain_model::relation::TensorId;
 
 mod adam;
+mod attention;
 
 use super::Run;
-use super::forge::{LEAKY, Value, flat, forge, limbs, wide_parts};
+use super::forge::{LEAKY, Value, flat, forge, limbs, sends_tensor, takes, wide_parts};
 use super::reference::{Cells, fraction};
 
 /// A forged witness.
@@ -50,6 +51,9 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         return Some(ForgedWitness::Sheet(sheet));
     }
     if let Some(sheet) = sign_lie(run, honest, label) {
+        return Some(ForgedWitness::Sheet(sheet));
+    }
+    if let Some(sheet) = attention::lie(run, honest, label) {
         return Some(ForgedWitness::Sheet(sheet));
     }
     let padding = label == "loss.at_max.padding";
@@ -238,6 +242,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "w.clip" | "b.clip" => specs.clip,
         "w.update" | "b.update" if run.key.network.adam.is_none() => specs.update,
         "s.update" => specs.norm.as_ref().map(|norm| norm.statistics),
+        "mean" => specs.softmax.as_ref().map(|softmax| softmax.mean),
         _ => None,
     };
     if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec) {
@@ -255,19 +260,21 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     }
     let network = run.key.network.network();
     let sender = |slot: usize| {
-        let sends = |l: &usize| {
-            network.layers[*l].from == Some(number) && network.layers[*l].kind != LayerKind::Add
-        };
+        let sends =
+            |l: &usize| takes(&network.layers[*l], number) && sends_tensor(&network.layers[*l]);
         (0..network.layers.len()).filter(sends).nth(slot)
     };
-    let backward = slot.and_then(sender).map(|above| format!("layer{above}.backward"));
+    let backward = slot.and_then(sender).map(|above| {
+        let second = network.layers[above].with == Some(number);
+        format!("layer{above}.{}", if second { "backward_with" } else { "backward" })
+    });
     let clipped = specs.clip.is_some();
     let equation = match part {
         "z" => label == format!("{layer}.forward"),
         _ if slot.is_some() => Some(label) == backward.as_deref(),
         "a" | "d" if spec.is_some() => label == name,
         "w.clip" | "b.clip" => label == format!("{layer}.{}.gradient", &part[..1]),
-        "s.update" => label == name,
+        "s.update" | "mean" => label == name,
         "w.update" | "b.update" if clipped => label == name,
         "w.update" | "b.update" if spec.is_some() => {
             label == format!("{layer}.{}.gradient", &part[..1])

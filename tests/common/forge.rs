@@ -6,9 +6,11 @@
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
 mod adam;
+pub mod attention;
 mod norm;
 mod rows;
 
+use attention::SoftmaxStep;
 use norm::NormStep;
 pub use norm::wide_parts;
 use rows::RowStep;
@@ -179,6 +181,12 @@ fn row_index(layer: &Layer, mut row: usize) -> Vec<usize> {
 fn outer(layer: &Layer, a: &Matrix, d: &Matrix) -> Matrix {
     let n = layer.n_out;
     let mut sums = vec![vec![0; n]; layer.n_in];
+    if layer.kind == LayerKind::Positions {
+        for (unit, d) in d.iter().flat_map(|d| d.iter().enumerate()) {
+            sums[unit / n][unit % n] += d;
+        }
+        return sums;
+    }
     for j in 0..n {
         for (position, taps) in taps(layer, j).iter().enumerate() {
             for (a, d) in a.iter().zip(d) {
@@ -283,7 +291,13 @@ impl Forge<'_, '_> {
                 Some(_) => self.rows_forward(t, l, &inputs[l].clone()),
                 None => RowStep::default(),
             };
+            let softmax = match layer.softmax {
+                Some(_) => self.softmax_forward(t, l, &inputs[l].clone()),
+                None => SoftmaxStep::default(),
+            };
             for (b, a) in inputs[l].clone().iter().enumerate() {
+                let with = layer.heads.map(|_| &pass.a[layer.with.unwrap()][b]);
+                let attended = with.map(|with| attention::attended(layer, a, with));
                 let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
                 for unit in 0..layer.output.count() {
                     let at = [t, b, unit];
@@ -303,7 +317,20 @@ impl Forge<'_, '_> {
                             let index = (&index[..], &index[..]);
                             self.round(&format!("layer{l}.z"), &layer.z, x, at, index)
                         }
-                        _ => self.weighed(l, &parameters[l], a, at),
+                        LayerKind::Softmax => {
+                            self.rounded_output(l, softmax.output(layer, b, unit), at)
+                        }
+                        LayerKind::Positions => {
+                            let w = parameters[l][0][unit / layer.n_out][unit % layer.n_out];
+                            let (own, frac) = (layer.a_in_frac, network.weight_frac);
+                            let most = own.max(frac);
+                            let x = (a[unit] << (most - own)) + (w << (most - frac));
+                            self.rounded_output(l, x, at)
+                        }
+                        _ => match &attended {
+                            Some(x) => self.rounded_output(l, x[unit], at),
+                            None => self.weighed(l, &parameters[l], a, at),
+                        },
                     };
                     let (sign, out) = self.activate(l, layer, z, at);
                     z_row.push(z);
@@ -319,8 +346,16 @@ impl Forge<'_, '_> {
             pass.a.push(outs);
             pass.norms.push(norm);
             pass.rows.push(rows);
+            pass.softmax.push(softmax);
         }
         (inputs, pass)
+    }
+
+    /// A number of a layer's output, rounded.
+    fn rounded_output(&mut self, l: usize, x: i64, at: [usize; 3]) -> i64 {
+        let layer = &self.network.layers[l];
+        let index = index_of(&layer.output, at);
+        self.round(&format!("layer{l}.z"), &layer.z, x, at, (&index, &index))
     }
 
     /// A product with weights, or a mean.
@@ -468,6 +503,10 @@ impl Forge<'_, '_> {
                 let (step, z) = (&mut pass.rows[l], &pass.z[l]);
                 self.rows_backward([t, l], step, z, &gradients[l]);
             }
+            if layer.softmax.is_some() {
+                let (step, p) = (&mut pass.softmax[l], &pass.z[l]);
+                self.softmax_backward([t, l], step, p, &gradients[l]);
+            }
             for below in layer.from.into_iter().chain(layer.with) {
                 for b in 0..network.batch {
                     let (a, d) = (&inputs[l][b], gradients[l][b].clone());
@@ -489,7 +528,7 @@ impl Forge<'_, '_> {
         d: &[i64],
     ) -> Vec<i64> {
         let (layer, to) = (&self.network.layers[l], &self.network.layers[below]);
-        if layer.kind == LayerKind::Add {
+        if !sends_tensor(layer) {
             return d.iter().map(|d| d << (to.g_frac - layer.d_frac)).collect();
         }
         let slot = slot(self.network, l, below);
@@ -500,6 +539,11 @@ impl Forge<'_, '_> {
             }
             LayerKind::LayerNorm | LayerKind::RmsNorm => {
                 pass.rows[l].sent(layer, b, &pass.z[l][b], d)
+            }
+            LayerKind::Softmax => pass.softmax[l].sent(layer, b, &pass.z[l][b], d),
+            LayerKind::AttentionScores | LayerKind::AttentionValues => {
+                let (with, second) = (layer.with.unwrap(), layer.with == Some(below));
+                attention::attended_back(layer, [a, &pass.a[with][b]], d, second)
             }
             _ => self.sent(l, w, [t, b], d),
         };
@@ -629,8 +673,18 @@ impl Forge<'_, '_> {
 
 /// Which of the gradients that arrive at a layer is the one that layer `l` sends.
 pub fn slot(network: &Network, l: usize, below: usize) -> usize {
-    let sends = |layer: &&Layer| layer.kind != LayerKind::Add && layer.from == Some(below);
+    let sends = |layer: &&Layer| sends_tensor(layer) && takes(layer, below);
     network.layers[..l].iter().filter(sends).count()
+}
+
+/// Whether what a layer sends is rounded, not what arrives at it.
+pub fn sends_tensor(layer: &Layer) -> bool {
+    !matches!(layer.kind, LayerKind::Add | LayerKind::Positions)
+}
+
+/// Whether a layer takes the values of another.
+pub fn takes(layer: &Layer, below: usize) -> bool {
+    [layer.from, layer.with].contains(&Some(below))
 }
 
 /// What the forward pass leaves: `[layer][sample][unit]`.
@@ -641,6 +695,7 @@ struct Pass {
     a: Vec<Matrix>,
     norms: Vec<NormStep>,
     rows: Vec<RowStep>,
+    softmax: Vec<SoftmaxStep>,
 }
 
 /// The only honest cells for `x`.

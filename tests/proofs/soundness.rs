@@ -27,6 +27,7 @@ use zktrain_prove::training::Counts;
 use zktrain_prove::witness::dataset_sheet;
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::own_rows;
+use zktrain_trainer::transformer::attention;
 use zktrain_verify::sheet::{SheetError, VerifiableProof};
 use zktrain_verify::training::{TrainingError, verify};
 
@@ -82,7 +83,31 @@ fn cases() -> Vec<Case> {
         row_normed(&plain),
         row_normed_flat(&plain),
         with_adam(&plain),
+        attending(&plain, true),
+        attending(&plain, false),
+        Case { fine: true, stretch: 1000.0, ..attending(&plain, true) },
+        Case { fine: true, stretch: 1000.0, clip: Some(0.02), ..attending(&plain, false) },
     ]
+}
+
+/// Attention over a sequence with positions; causal ones have two heads of two channels, others one of eight, whose factor is no
+/// power of two.
+fn attending(plain: &Case, causal: bool) -> Case {
+    let (heads, channels) = if causal { (2, 4) } else { (1, 8) };
+    let each = LayerSpec::conv2d(channels, Kernel { size: 1, stride: 1, padding: 0 }, true);
+    let from = Some(1);
+    let layers = [each, LayerSpec::of(LayerKind::Positions)]
+        .into_iter()
+        .chain([each; 3].map(|layer| LayerSpec { from, ..layer }));
+    let layers = layers.chain(attention(heads, causal, [2, 3, 4]));
+    Case {
+        image: Some(([4, 1, 3], layers.collect())),
+        widths: vec![0, 3],
+        kinds: vec![None],
+        momentum: if causal { 0.9 } else { 0.0 },
+        steps: u32::from(causal),
+        ..plain.clone()
+    }
 }
 
 /// Batch norms over inputs and over a convolution, of sides and channels that are no powers of two, whose running statistics
@@ -248,12 +273,14 @@ fn kind(network: &Network, label: &str) -> String {
     let Some(layer) = number.map(|number| &network.layers[number]) else {
         return label.to_string();
     };
-    let equation = ["forward", "backward", "w.gradient", "b.gradient"].contains(&rest);
+    let equation =
+        ["forward", "backward", "backward_with", "w.gradient", "b.gradient"].contains(&rest);
     let activation = ["a", "d", "h", "negative"].contains(&rest.split('.').next().unwrap());
     match layer.activation.kind() {
         Some(kind) if activation => format!("{kind}.{rest}"),
         // Equations, and lookups of digits, of each kind of norm by itself.
         _ if rest.starts_with("digits")
+            || ["at_max", "below", "e", "mean"].contains(&rest.split('.').next().unwrap())
             || wide_parts(layer).iter().any(|(part, _)| rest.starts_with(part)) =>
         {
             format!("{}.{rest}", layer.kind)
@@ -320,7 +347,13 @@ fn the_forge_is_honest_when_not_told_to_lie() {
 fn every_digit_has_its_own_ends() {
     let plain = Case { row_log: 9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let mut count = 0;
-    for case in [normed(&plain), normed_flat(&plain), row_normed(&plain), row_normed_flat(&plain)] {
+    for case in [
+        normed(&plain),
+        normed_flat(&plain),
+        row_normed(&plain),
+        row_normed_flat(&plain),
+        attending(&plain, true),
+    ] {
         let run = Run::of(&case, 1).unwrap();
         let sheet = run.first_sheet().1;
         let lookups = run.key.relation.without(|label| !label.contains(".digits"));

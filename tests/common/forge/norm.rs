@@ -1,7 +1,7 @@
 //! Batch norm in a forged step: a channel at a time, each wide integer told to the hook by its digits.
 
 use zktrain_model::manifest::Layer;
-use zktrain_model::operators::{Norm, RowBounds};
+use zktrain_model::operators::{Norm, RowBounds, SoftmaxBounds};
 use zktrain_model::quant::Expansion;
 
 use super::{Forge, Matrix, Value};
@@ -26,7 +26,9 @@ fn own(layer: &Layer) -> &Norm {
 /// The wide integers of a layer, if it has some.
 pub fn wide_parts(layer: &Layer) -> Vec<(&'static str, &Expansion)> {
     let channels = layer.norm.iter().flat_map(Norm::parts);
-    channels.chain(layer.rows.iter().flat_map(RowBounds::parts)).collect()
+    let rows = layer.rows.iter().flat_map(RowBounds::parts);
+    let shares = layer.softmax.iter().flat_map(SoftmaxBounds::parts);
+    channels.chain(rows).chain(shares).collect()
 }
 
 /// The numbers of one channel.

@@ -238,12 +238,13 @@ impl Layer {
     }
 
     /// Sizes of the weights' rows: `(kernel, kernel, channels)` of a convolution, without channels where these do
-    /// not meet, none of a scale, else the input's.
+    /// not meet, none of a scale, the sides of positions, else the input's.
     pub fn rows(&self) -> Vec<usize> {
         match self.kernel {
             Some(kernel) if self.kind == LayerKind::DepthwiseConv2d => vec![kernel.size; 2],
             Some(kernel) => vec![kernel.size, kernel.size, self.input.channels],
             None if self.kind == LayerKind::Scale => Vec::new(),
+            None if self.kind == LayerKind::Positions => self.input.sides().to_vec(),
             None => self.input.sizes(),
         }
     }

@@ -6,7 +6,7 @@ use ManifestErrorKind as Kind;
 #[test]
 fn every_wrong_field_is_named() {
     let cases = [
-        ("version = 1", "version = 5", "version"),
+        ("version = 1", "version = 6", "version"),
         ("version = 1", "version = 0", "version"),
         ("name = \"three layers\"", "name = \"\"", "name"),
         ("input = 13", "input = 0", "model.input"),

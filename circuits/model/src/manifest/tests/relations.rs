@@ -17,9 +17,9 @@ fn relations_between_fields_are_checked() {
     let cases: [Spoiling; 17] = [
         (|m| m.model.layers.clear(), "model.layers", |k| *k == Kind::Missing),
         (
-            |m| m.model.layers = vec![LayerSpec::linear(3, true); 65],
+            |m| m.model.layers = vec![LayerSpec::linear(3, true); 257],
             "model.layers",
-            |k| matches!(k, Kind::OutOfRange { max: 64, got: 65, .. }),
+            |k| matches!(k, Kind::OutOfRange { max: 256, got: 257, .. }),
         ),
         (|m| m.name = "x".repeat(257), "name", |k| matches!(k, Kind::OutOfRange { got: 257, .. })),
         (|m| m.data.features = Some(vec![]), "data.uniform", |k| *k == Kind::Unexpected),

@@ -9,6 +9,8 @@
 
 mod arithmetic;
 mod scores;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub(crate) use scores::Scores;
