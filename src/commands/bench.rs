@@ -34,7 +34,7 @@ pub enum Command {
     zktrain bench step --preset vgg11 --batch 16 --compress halo2"
 )]
 pub struct StepArgs {
-    /// A network with a name, of ten classes: lenet, vgg11, resnet or resnet18.
+    /// A network with a name, of ten classes: lenet, vgg11, resnet, resnet18 or transformer.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["shape", "image", "layer"])]
     pub preset: Option<String>,
     /// Layer widths, input first.
@@ -44,7 +44,8 @@ pub struct StepArgs {
     #[arg(long, value_name = "HxWxC")]
     pub image: Option<String>,
     /// A layer over the image, before the others: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
-    /// out), depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2 or avg; once for each.
+    /// out), depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2, avg, positions, or a transformer's block:64:4 (channels
+    /// and heads) or causal-block:64:4; once for each.
     #[arg(long, value_name = "LAYER", requires = "image")]
     pub layer: Vec<String>,
     /// Samples in a batch, a power of two.
@@ -221,8 +222,7 @@ fn take(options: &mut StepOptions, name: &str) -> Result<(), Error> {
 /// The image and the layers over it that are asked for.
 fn image(args: &StepArgs) -> Result<Option<Images>, Error> {
     let Some(image) = &args.image else { return Ok(None) };
-    let layers = args.layer.iter().map(|layer| images::layer(layer));
-    let (image, layers) = (images::image(image)?, layers.collect::<Result<_, _>>()?);
+    let (image, layers) = (images::image(image)?, images::layers(&args.layer)?);
     Ok(Some(Images { image, layers }))
 }
 

@@ -81,7 +81,8 @@ pub struct Args {
     #[arg(long, value_name = "HxWxC", conflicts_with = "manifest")]
     pub image: Option<String>,
     /// A layer over the image, before the hidden ones: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
-    /// out), depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2 or avg; once for each.
+    /// out), depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2, avg, positions, or a transformer's block:64:4 (channels
+    /// and heads) or causal-block:64:4; once for each.
     #[arg(long, value_name = "LAYER", conflicts_with = "manifest")]
     pub layer: Vec<String>,
     /// Widths of the hidden layers, for example 32,16; one of 16 without it.

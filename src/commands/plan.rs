@@ -241,13 +241,12 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.images = Some(Images { image, layers });
     }
     if !args.layer.is_empty() {
-        let layers = args.layer.iter().map(|layer| images::layer(layer));
         let images = options.images.as_mut().ok_or(OptionsError::Required {
             option: "--image",
             when: "with --layer",
             hint: "say what the columns are: `--image 28x28x1`",
         })?;
-        images.layers = layers.collect::<Result<_, _>>()?;
+        images.layers = images::layers(&args.layer)?;
     }
     set(&mut options.activation, args.activation.map(Into::into));
     set(&mut options.loss, args.loss.map(Into::into));

@@ -7,6 +7,17 @@ use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
 
 use crate::images::Images;
 
+/// A block: attention and two layers behind it, over sequences of positions with as many channels as it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Channels of a position.
+    pub channels: usize,
+    /// Heads, a power of two.
+    pub heads: usize,
+    /// Whether a position looks at itself and those before it only.
+    pub causal: bool,
+}
+
 /// Sizes of a transformer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transformer {
@@ -27,18 +38,24 @@ pub struct Transformer {
 impl Transformer {
     /// Its layers, up to the norm behind its last block.
     pub fn layers(&self) -> Images {
-        let mut layers = vec![each(self.channels), LayerSpec::of(LayerKind::Positions)];
-        for _ in 0..self.blocks {
-            self.attention(&mut layers);
-            self.perceptron(&mut layers);
-        }
+        let Self { channels, heads, causal, .. } = *self;
+        let mut layers = vec![each(channels), LayerSpec::of(LayerKind::Positions)];
+        (0..self.blocks).for_each(|_| Block { channels, heads, causal }.add_to(&mut layers));
         layers.extend(norm());
         Images { image: [self.positions, 1, self.inputs], layers }
+    }
+}
+
+impl Block {
+    /// Appends its layers, which take what the last one puts out.
+    pub fn add_to(&self, layers: &mut Vec<LayerSpec>) {
+        self.attention(layers);
+        self.perceptron(layers);
     }
 
     /// What a position takes of the others, added to it.
     fn attention(&self, layers: &mut Vec<LayerSpec>) {
-        let before = layers.len() - 1;
+        let before = layers.len().saturating_sub(1);
         layers.extend(norm());
         let from = Some(layers.len() - 1);
         let [queries, keys, values] = [0, 1, 2].map(|k| layers.len() + k);
@@ -49,7 +66,7 @@ impl Transformer {
 
     /// A layer four times as wide and back, position by position, added to it.
     fn perceptron(&self, layers: &mut Vec<LayerSpec>) {
-        let before = layers.len() - 1;
+        let before = layers.len().saturating_sub(1);
         layers.extend(norm());
         layers.extend([each(4 * self.channels), LayerSpec::of(LayerKind::Gelu)]);
         layers.extend([each(self.channels), add(before)]);
