@@ -171,6 +171,16 @@ impl Choice<'_> {
                 LayerKind::MaxPool2d => a_in,
                 LayerKind::Softmax => PROBABILITY_FRAC,
                 LayerKind::Add => self.output_frac(l, a_in, table, budgets).min(a_in.max(with)),
+                LayerKind::Positions => {
+                    self.output_frac(l, a_in, table, budgets).min(a_in.max(budgets.weight_frac))
+                }
+                LayerKind::AttentionScores => {
+                    let factor = score_factor(shape.input.channels / shape.heads.max(1)).1;
+                    self.output_frac(l, a_in, table, budgets).min(a_in + with + factor)
+                }
+                LayerKind::AttentionValues => {
+                    self.output_frac(l, a_in, table, budgets).min(a_in + with)
+                }
                 // Fewer are refused, and so many have room: a number is at most 256 deviations.
                 LayerKind::LayerNorm | LayerKind::RmsNorm => {
                     self.output_frac(l, a_in, table, budgets).max(SENT_FRAC)

@@ -1,7 +1,7 @@
 //! Attention in double precision, of `(samples, numbers)` whose channels come innermost.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
-use zktrain_model::manifest::Shape;
+use zktrain_model::manifest::{LayerKind, Shape};
 
 use super::FloatLayer;
 
@@ -16,7 +16,10 @@ struct Heads {
 impl Heads {
     /// Of scores, or of values by the shape of their shares.
     fn of(shape: &Shape) -> Self {
-        let pairs = if shape.output.channels == shape.heads { shape.output } else { shape.input };
+        let pairs = match shape.kind {
+            LayerKind::AttentionValues => shape.input,
+            _ => shape.output,
+        };
         let [queries, keys] = pairs.image.unwrap_or([1, 1]);
         Self { count: shape.heads.max(1), queries, keys }
     }
@@ -155,7 +158,7 @@ pub fn positions(layer: &FloatLayer) -> Array1<f64> {
 mod tests {
     use super::*;
     use crate::reference::slopes;
-    use zktrain_model::manifest::{Features, LayerKind};
+    use zktrain_model::manifest::Features;
 
     fn image(channels: usize, [height, width]: [usize; 2]) -> Features {
         Features::image([height, width, channels])
@@ -168,11 +171,16 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_the_slope() {
-        let (sequence, pairs) = (image(6, [4, 1]), image(2, [4, 4]));
+        // Three channels a head, and one.
+        [6, 2].into_iter().for_each(slopes_of);
+    }
+
+    fn slopes_of(channels: usize) {
+        let (sequence, pairs) = (image(channels, [4, 1]), image(2, [4, 4]));
         let shape =
             |kind, input: Features, output| Shape { heads: 2, ..Shape::new(kind, &input, output) };
         let of_scores = shape(LayerKind::AttentionScores, sequence, pairs);
-        let k = other(24);
+        let k = other(4 * channels);
         slopes(
             &of_scores,
             |q| scores(&of_scores, [q, &k]),
@@ -184,7 +192,7 @@ mod tests {
             |q, d| scores_sent(&of_scores, [&k, q], d, true),
         );
         let of_values = shape(LayerKind::AttentionValues, pairs, sequence);
-        let v = other(24);
+        let v = other(4 * channels);
         slopes(
             &of_values,
             |p| values(&of_values, [p, &v]),

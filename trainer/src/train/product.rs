@@ -13,6 +13,8 @@ use ndarray::{Array2, ArrayView2, Axis, Zip};
 /// Partial sums below this magnitude are exact in double precision.
 const EXACT: u128 = 1 << 53;
 const LIMB_BITS: u32 = 16;
+/// Sums of so many products of two limbs are exact: a limb is at most `2^16`.
+const TERMS: usize = 1 << 20;
 /// Rows or columns of the result that one task computes.
 const BLOCK: usize = 64;
 /// Below this number of multiplications a product stays on one thread.
@@ -65,7 +67,22 @@ impl Operand<'_> {
 }
 
 /// `a·b`, exactly, for operands below `2^32` and a result below `2^62` in magnitude.
+///
+/// Limbs have 16 bits at least, so sums of more than [`TERMS`] products of two are not exact: longer ones are added up.
 pub(crate) fn product(a: Operand<'_>, b: Operand<'_>) -> Array2<i64> {
+    if a.values.ncols() > TERMS {
+        let (first, rest) = a.values.split_at(Axis(1), TERMS);
+        let (upper, lower) = b.values.split_at(Axis(0), TERMS);
+        let part = |left, right| {
+            product(Operand { values: left, max: a.max }, Operand { values: right, max: b.max })
+        };
+        // As below, modulo 2^64.
+        let mut sum = part(first, upper);
+        Zip::from(&mut sum)
+            .and(&part(rest, lower))
+            .for_each(|sum, part| *sum = sum.wrapping_add(*part));
+        return sum;
+    }
     let terms = a.values.ncols() as u128;
     if terms * u128::from(a.max) * u128::from(b.max) < EXACT {
         return product_f64(a.values, b.values).mapv(|x| x as i64);
@@ -121,6 +138,17 @@ mod tests {
             }
         }
         c
+    }
+
+    #[test]
+    fn long_sums_are_exact() {
+        for count in [TERMS, TERMS + 1, 8 * TERMS + 5] {
+            let a: Vec<i32> = (0..count).map(|i| (1 << 15) - (i % 3) as i32).collect();
+            let b: Vec<i32> = (0..count).map(|i| (1 << 15) - (i % 5) as i32).collect();
+            let got = product(Matrix::new(&a, 1, count).view(), Matrix::new(&b, count, 1).view());
+            let expected: i64 = a.iter().zip(&b).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+            assert_eq!(got[[0, 0]], expected, "{count}");
+        }
     }
 
     proptest! {

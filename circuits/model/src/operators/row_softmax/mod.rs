@@ -114,6 +114,13 @@ impl Transform for RowSoftmax {
         let z = Wide::symmetric(&field, "a share before rounding", largest)
             .rescale(SHARE_FRAC, z_frac)?;
         let layer = parameterless::layer(lowering, l, shape, (input, a_frac), z, above)?;
+        // The mean of what arrives has 16 bits, and is taken away from it.
+        if layer.d_max > 1 << 15 {
+            let field = format!("quantization.layers[{l}].grad_frac");
+            let got = u64::BITS - (layer.d_max.unsigned_abs() - 1).leading_zeros();
+            let kind = Kind::Overflow { what: "the gradient of shares", max: 15, got };
+            return Err(ManifestError::new(field, kind));
+        }
         let keys = shape.output.image.map_or(1, |[_, keys]| keys) as i128;
         let field = format!("quantization.layers[{l}].grad_frac");
         // Shares are known to be below 2^15 by their cells alone.
