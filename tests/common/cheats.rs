@@ -300,11 +300,10 @@ fn equation_of(name: &str) -> String {
 fn lie_in_digits(label: &str, name: &str, expansion: &Expansion, v: &mut Value) -> bool {
     let alone = ["deviation", "inverse"].iter().any(|part| name.ends_with(&format!(".{part}")));
     if label == equation_of(name) && !alone {
-        // One more, within its digits.
+        // One less, or one more than nothing: what is left over then has room on the other side.
         let digit = &mut v.r[expansion.dropped()];
-        let room = *digit < (1 << 15) - 1;
-        *digit += i64::from(room);
-        return room;
+        *digit += if *digit > 0 { -1 } else { 1 };
+        return true;
     }
     let Some((stack, which)) = label.strip_prefix(layer_of(name)).and_then(|x| x.split_once('.'))
     else {

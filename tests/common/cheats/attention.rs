@@ -32,7 +32,10 @@ pub fn lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
             let begun = told.is_some() || what == "at_max.bit";
             told = (begun && mark(what, v, key)).then(|| of_row(at)).or(told);
         }
-        if [own("below"), own("e")].contains(&name.to_owned())
+        // A number below the largest, of those that may be looked at: a row whose sum is less than 2^14 has no inverse.
+        let open = name == own("e") || v.context == 1 && v.q > 0;
+        if open
+            && [own("below"), own("e")].contains(&name.to_owned())
             && name == label
             && told.is_none()
             && v.q < 1 << 12
