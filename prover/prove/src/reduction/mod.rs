@@ -8,6 +8,7 @@
 
 mod groups;
 mod rows;
+mod stages;
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Zero};
@@ -49,15 +50,16 @@ pub fn prove(
     let (hi, lo) = (layout.hi_log() as usize, layout.row_log as usize);
     let groups = split(layout, claim, points)?;
     let mut univariates = Vec::with_capacity(hi + lo);
-    let bound = bind_rows(sheet, &groups, &mut univariates, transcript);
-    let BoundRows { factors, challenges: high, folded } = bound;
+    let bound = bind_rows(sheet, groups, &mut univariates, transcript);
+    let BoundRows { groups, challenges: high, folded } = bound;
 
     let row_weights: Vec<Fr> =
         layout.rows.iter().map(|row| eq_at(&high, row.index as usize)).collect();
     let mut weights = vec![Fr::zero(); 1 << lo];
-    for (group, scale) in groups.iter().zip(&factors) {
+    for group in &groups {
+        let scale = group.high[0];
         let target = weights[group.start..].par_iter_mut().zip(&group.low);
-        target.for_each(|(w, l)| *w += *scale * l);
+        target.for_each(|(w, l)| *w += scale * l);
     }
     let low = bind_positions(folded.clone(), weights, &mut univariates, transcript);
     let value = evaluate_field(&folded, &low);

@@ -15,21 +15,17 @@ use zktrain_msm::accumulate::{SignedAccumulator, WideAccumulator, fold_rows};
 use zktrain_msm::eq::eq_table;
 
 use super::groups::WeightGroup;
+use super::stages::{merged, stages};
 use super::{pair_sums, send};
 use crate::relations::bind_low;
 
-/// Bits of the row number that a stage binds. The first costs a dot product of small integers for each row of a
-/// block, later ones products of field elements, of as many times fewer rows.
-const STAGE: usize = 5;
-/// Sheets with no more rows are bound in one stage: a second one would cost more than it saves.
-const ONE_STAGE: usize = 128;
 /// Columns that one task folds.
 const COLUMNS: usize = 1 << 10;
 
 /// What is left of the row number.
 pub struct BoundRows {
-    /// Each group's factor.
-    pub factors: Vec<Fr>,
+    /// Groups whose weights have one row.
+    pub groups: Vec<WeightGroup>,
     /// The challenges, the lowest bit's first.
     pub challenges: Vec<Fr>,
     /// All rows folded.
@@ -39,18 +35,17 @@ pub struct BoundRows {
 /// Runs the rounds of the row number.
 pub fn bind_rows(
     sheet: &Sheet,
-    groups: &[WeightGroup],
+    mut groups: Vec<WeightGroup>,
     univariates: &mut Vec<[Fr; 2]>,
     transcript: &mut Transcript<Fr>,
 ) -> BoundRows {
     let layout = sheet.layout();
-    let (length, stages) =
-        (1 << layout.row_log, stages(layout.hi_log() as usize, layout.rows.len()));
+    let length = 1 << layout.row_log;
+    let stored = layout.rows.iter().map(|row| row.index as usize).collect();
     let mut rows = Rows::of(sheet);
-    let mut high: Vec<Vec<Fr>> = groups.iter().map(|group| group.high.clone()).collect();
     let mut challenges = Vec::new();
-    for bits in stages {
-        let mut blocks = meet(&rows, groups, &high, bits);
+    for bits in stages(layout.hi_log() as usize, &stored, &groups) {
+        let mut blocks = meet(&rows, &groups, bits);
         let mut stage = Vec::with_capacity(bits);
         for _ in 0..bits {
             let challenge = send(message(&blocks), univariates, transcript);
@@ -60,24 +55,17 @@ pub fn bind_rows(
             });
             stage.push(challenge);
         }
-        high.iter_mut().for_each(|weights| *weights = vec![Fr::ZERO; weights.len() >> bits]);
-        for Block { group, index, weights, .. } in &blocks {
-            high[*group][*index] = weights[0];
+        for group in &mut groups {
+            group.high = vec![Fr::ZERO; group.high.len() >> bits];
         }
+        for Block { group, index, weights, .. } in &blocks {
+            groups[*group].high[*index] = weights[0];
+        }
+        groups = merged(groups);
         rows = rows.folded(&eq_table(&stage), length);
         challenges.extend(stage);
     }
-    let factors = high.iter().map(|weights| weights[0]).collect();
-    BoundRows { factors, challenges, folded: rows.last(length) }
-}
-
-/// How many bits are bound in each stage.
-fn stages(bits: usize, rows: usize) -> Vec<usize> {
-    if rows <= ONE_STAGE {
-        return vec![bits];
-    }
-    let (whole, rest) = (bits / STAGE, bits % STAGE);
-    core::iter::repeat_n(STAGE, whole).chain((rest > 0).then_some(rest)).collect()
+    BoundRows { groups, challenges, folded: rows.last(length) }
 }
 
 /// Rows by what is not bound of their number; none where none is stored.
@@ -186,17 +174,17 @@ struct Block {
 }
 
 /// All groups in all blocks in which they have weights.
-fn meet(rows: &Rows<'_>, groups: &[WeightGroup], high: &[Vec<Fr>], bits: usize) -> Vec<Block> {
+fn meet(rows: &Rows<'_>, groups: &[WeightGroup], bits: usize) -> Vec<Block> {
     let count = 1usize << bits;
-    let of_group = |(group, high): (usize, &Vec<Fr>)| {
-        let blocks = high.chunks(count).enumerate();
+    let of_group = |(number, group): (usize, &WeightGroup)| {
+        let blocks = group.high.chunks(count).enumerate();
         let own = blocks.filter(|(_, weights)| weights.iter().any(|weight| !weight.is_zero()));
-        own.map(|(index, _)| (group, index)).collect::<Vec<_>>()
+        own.map(|(index, _)| (number, index)).collect::<Vec<_>>()
     };
-    let own: Vec<(usize, usize)> = high.iter().enumerate().flat_map(of_group).collect();
+    let own: Vec<(usize, usize)> = groups.iter().enumerate().flat_map(of_group).collect();
     let block = |(group, index): (usize, usize)| {
         let numbers = index * count..(index + 1) * count;
-        let weights = high[group][numbers.clone()].to_vec();
+        let weights = groups[group].high[numbers.clone()].to_vec();
         let sums = numbers.into_par_iter().map(|number| rows.meets(number, &groups[group]));
         Block { group, index, weights, sums: sums.collect() }
     };
@@ -207,21 +195,4 @@ fn meet(rows: &Rows<'_>, groups: &[WeightGroup], high: &[Vec<Fr>], bits: usize) 
 fn message(blocks: &[Block]) -> [Fr; 2] {
     let sums = blocks.par_iter().map(|block| pair_sums(&block.weights, &block.sums));
     sums.reduce(|| [Fr::ZERO; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_bit_is_bound_in_one_stage() {
-        for bits in 0..14 {
-            for rows in [1, ONE_STAGE, ONE_STAGE + 1, 1 << 12] {
-                let stages = stages(bits, rows);
-                assert_eq!(stages.iter().sum::<usize>(), bits);
-                assert!(rows > ONE_STAGE || stages.len() == 1);
-                assert!(rows <= ONE_STAGE || stages.iter().all(|stage| *stage <= STAGE));
-            }
-        }
-    }
 }
