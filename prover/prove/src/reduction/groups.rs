@@ -54,16 +54,19 @@ pub fn split(
     points: &Points<Fr>,
 ) -> Result<Vec<WeightGroup>, Check> {
     let mut wide: BTreeMap<Vec<Bit>, Vec<Fr>> = BTreeMap::new();
-    let mut narrow: BTreeMap<u64, Vec<Fr>> = BTreeMap::new();
+    let mut narrow: BTreeMap<u64, BTreeMap<Vec<Bit>, Narrow<'_>>> = BTreeMap::new();
     for part in &claim.parts {
         for term in &part.form.terms {
             let Some(id) = term.tensor else { continue };
             let tensor = layout.tensor(id);
             let scale = part.scale * fr(term.coef) * factors(part, term, points)?;
+            let key = low_bits(layout, tensor, term, part)?;
             if tensor.span_log() <= layout.row_log {
-                add_narrow(&mut narrow, layout, tensor, term, part, points, scale)?;
+                let row = narrow.entry(tensor.base >> layout.row_log).or_default();
+                let own =
+                    row.entry(key).or_insert(Narrow { tensor, term, part, scale: Fr::zero() });
+                own.scale += scale * of_single(tensor, term, part, points)?;
             } else {
-                let key = low_bits(layout, tensor, term, part)?;
                 let high =
                     wide.entry(key).or_insert_with(|| vec![Fr::zero(); 1 << layout.hi_log()]);
                 add_high(high, layout, tensor, term, part, points, scale)?;
@@ -73,12 +76,83 @@ pub fn split(
     let wide: Vec<_> = wide.into_iter().collect();
     let groups = wide.into_par_iter().map(|(bits, high)| Ok(trim(high, low_table(&bits, points)?)));
     let mut groups = groups.collect::<Result<Vec<WeightGroup>, Check>>()?;
-    groups.extend(narrow.into_iter().map(|(row, low)| {
+    let narrow: Vec<_> = narrow.into_iter().collect();
+    let of_row = |(row, terms): (u64, BTreeMap<Vec<Bit>, Narrow<'_>>)| {
+        let mut low = vec![Fr::zero(); 1 << layout.row_log];
+        for term in terms.into_values() {
+            term.add_to(&mut low, layout, points)?;
+        }
         let mut high = vec![Fr::zero(); 1 << layout.hi_log()];
         high[row as usize] = Fr::one();
-        trim(high, low)
-    }));
+        Ok(trim(high, low))
+    };
+    let narrow = narrow.into_par_iter().map(of_row).collect::<Result<Vec<_>, Check>>()?;
+    groups.extend(narrow);
     Ok(groups)
+}
+
+/// What dimensions of one position make of a weight: bits do not tell of them.
+fn of_single(
+    tensor: &Tensor,
+    term: &Term,
+    part: &ScaledForm<'_, Fr>,
+    points: &Points<Fr>,
+) -> Result<Fr, Check> {
+    let single = apart(&tensor.dims, &term.dims, &part.domain).filter(|(dim, _)| dim.axis.log == 0);
+    single
+        .map(|(dim, map)| Ok(dim_table(part, map, &dim, points)?.into_iter().product::<Fr>()))
+        .product()
+}
+
+/// Terms of a tensor within one row that follow the same points: their weights differ by a factor.
+struct Narrow<'a> {
+    tensor: &'a Tensor,
+    term: &'a Term,
+    part: &'a ScaledForm<'a, Fr>,
+    scale: Fr,
+}
+
+impl Narrow<'_> {
+    /// Adds the weights of its row, cell by cell.
+    fn add_to(
+        &self,
+        row: &mut [Fr],
+        layout: &SheetLayout,
+        points: &Points<Fr>,
+    ) -> Result<(), Check> {
+        let Self { tensor, term, part, scale } = self;
+        let mut dims: Vec<(Dim, DimMap)> = apart(&tensor.dims, &term.dims, &part.domain).collect();
+        dims.sort_by_key(|(dim, _)| dim.shift);
+        // Cells in the order of their addresses, as far as dimensions lie side by side.
+        let (mut run, mut apart) = (vec![*scale], vec![(tensor.base, Fr::one())]);
+        let mut bits = 0;
+        for (dim, map) in dims {
+            if dim.axis.log == 0 {
+                continue; // a factor of the scale
+            }
+            let table = dim_table(part, map, &dim, points)?;
+            if dim.shift == bits && apart.len() == 1 {
+                bits += dim.axis.log;
+                run = table.iter().flat_map(|w| run.iter().map(move |cell| *cell * w)).collect();
+                continue;
+            }
+            let cells = |(address, weight): (u64, Fr)| {
+                let table = table.iter().enumerate();
+                table.map(move |(x, w)| (address + ((x as u64) << dim.shift), weight * w))
+            };
+            apart = apart.into_iter().flat_map(cells).collect();
+        }
+        let position = |address: u64| (address & ((1 << layout.row_log) - 1)) as usize;
+        for (address, weight) in apart {
+            let cells = row.iter_mut().skip(position(address)).zip(&run);
+            if weight.is_one() {
+                cells.for_each(|(cell, own)| *cell += own);
+            } else {
+                cells.for_each(|(cell, own)| *cell += weight * own);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Leaves out the zeros at both ends.
@@ -154,40 +228,6 @@ fn window_table(sliding: &Sliding, points: &Points<Fr>) -> Result<Vec<Fr>, Check
 
 fn values(coordinates: &[Coordinate], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
     coordinates.iter().map(|c| points.at(*c).copied()).collect()
-}
-
-/// A tensor within one row: its weights, cell by cell.
-fn add_narrow(
-    rows: &mut BTreeMap<u64, Vec<Fr>>,
-    layout: &SheetLayout,
-    tensor: &Tensor,
-    term: &Term,
-    part: &ScaledForm<'_, Fr>,
-    points: &Points<Fr>,
-    scale: Fr,
-) -> Result<(), Check> {
-    let mut offsets = vec![(tensor.base & ((1 << layout.row_log) - 1), scale)];
-    for (dim, map) in apart(&tensor.dims, &term.dims, &part.domain) {
-        let table = dim_table(part, map, &dim, points)?;
-        if table.len() == 1 {
-            offsets.iter_mut().for_each(|(_, w)| *w *= table[0]);
-            continue;
-        }
-        offsets = offsets
-            .into_iter()
-            .flat_map(|(offset, weight)| {
-                let cells = table.iter().enumerate();
-                cells.map(move |(x, w)| (offset + ((x as u64) << dim.shift), weight * w))
-            })
-            .collect();
-    }
-    let row = rows
-        .entry(tensor.base >> layout.row_log)
-        .or_insert_with(|| vec![Fr::zero(); 1 << layout.row_log]);
-    for (offset, weight) in offsets {
-        row[offset as usize] += weight;
-    }
-    Ok(())
 }
 
 /// What each bit of the position contributes, lowest first.
