@@ -66,7 +66,7 @@ def scales(
         if kind in ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "scale", "positions"):
             sum_bits = {"batch_norm": 8, "positions": 0}.get(kind, in_bits) + d_bits
             of_sum = rates(sum_bits, rate, clip, batch)
-            table |= {"clip_frac": CLIP_FRAC} if adam else of_sum
+            table |= {"clip_frac": min(sum_bits, CLIP_FRAC)} if adam else of_sum
         out += "[[quantization.layers]]\n" + lines(table)
         values[i] = A_FRAC if smooth else int(table["z_frac"])
     return out
@@ -88,7 +88,7 @@ def rates(bits: int, rate: float, clip: float | None, batch: int) -> dict[str, o
     """What an update needs, of a gradient's sum with so many fractional bits."""
     table: dict[str, object] = {}
     if clip is not None:
-        bits = CLIP_FRAC
+        bits = min(bits, CLIP_FRAC)
         table = {"clip_frac": bits, "clip_bound": int(clip * batch * 2**bits)}
     return table | {"eta": int(rate / batch * 2.0 ** (WEIGHT_FRAC + 16 - bits))}
 

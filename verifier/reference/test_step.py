@@ -22,10 +22,14 @@ from networks import (
     leaky,
     linear,
     mean,
+    mixed,
     network,
     norm,
+    placed,
     rms_norm,
     scale,
+    scores,
+    softmax,
     with_pools,
 )
 from norm_formulas import NormFormulas, RowFormulas
@@ -133,8 +137,7 @@ class Literal:
 
     def measure(self, i: int, rows: Matrix) -> None:
         """The statistics of a batch norm."""
-        source = self.net.layers[i].source
-        f = 6 if source is None else self.bits(source)[0]
+        f = self.bits(self.net.layers[i].source)[0]
         self.norms[i] = NormFormulas(f, 10, self.weights[i][0], rows)
 
     def positions(self, i: int) -> int:
@@ -146,8 +149,8 @@ class Literal:
 
     def rows(self, i: int, a: Row) -> RowFormulas:
         """The rows of a sample, in a norm of rows."""
-        layer, source = self.net.layers[i], self.net.layers[i].source
-        f = 6 if source is None else self.bits(source)[0]
+        layer = self.net.layers[i]
+        f = self.bits(layer.source)[0]
         return RowFormulas(f, layer.outputs, layer.kind == "layer_norm", a)
 
     def covered(self, i: int):
@@ -190,8 +193,10 @@ class Literal:
                 x[number] = d[window]
         return x
 
-    def bits(self, i: int) -> tuple[int, int]:
-        """Fractional bits of what a layer puts out, and of its D."""
+    def bits(self, i: int | None) -> tuple[int, int]:
+        """Fractional bits of what a layer puts out, and of its D; of the inputs their own."""
+        if i is None:
+            return 6, 0
         layer = self.net.layers[i]
         smooth = layer.activation in ("sigmoid", "tanh")
         return 8 if smooth else layer.z_bits, self.gradient(i) + 2 * (layer.activation == "sigmoid")
@@ -209,7 +214,7 @@ class Literal:
     def sum(self, i: int, *rows: Row) -> Row:
         """What an add puts out."""
         layer = self.net.layers[i]
-        bits = [6 if k is None else self.bits(k)[0] for k in layer.taken]
+        bits = [self.bits(k)[0] for k in layer.taken]
         finer = max(bits)
         pairs = [[x << finer - n for n, x in zip(bits, pair)] for pair in zip(*rows)]
         return [rounded(sum(pair), finer - layer.z_bits) for pair in pairs]
@@ -257,8 +262,7 @@ class Literal:
 
     def place(self, i: int, a: Row) -> Row:
         """What positions put out."""
-        layer, source = self.net.layers[i], self.net.layers[i].source
-        bits = 6 if source is None else self.bits(source)[0]
+        layer, bits = self.net.layers[i], self.bits(self.net.layers[i].source)[0]
         finer, numbers = max(bits, 10), [w for row in self.weights[i] for w in row]
         pairs = zip(a, numbers, strict=True)
         x = [(v << finer - bits) + (w << finer - 10) for v, w in pairs]
@@ -399,6 +403,15 @@ class Literal:
         return [[rounded(tenth * (s - x), 16) for s, x in zip(*pair)] for pair in pairs]
 
 
+def attention(causal: bool, stride: int, *behind) -> list:
+    """An attention of queries, keys and values of one layer, which is the first."""
+    asking = convolution(4, 1, stride=stride)
+    keys, values = convolution(4, 1, **{"from": 1}), convolution(2, 1, **{"from": 1})
+    of_pairs = [softmax(causal=True) if causal else softmax()]
+    return [placed(), TANH, asking, keys, values, scores(3, 2, **{"from": 2}), *of_pairs, mixed(4),
+            *behind]  # fmt: skip
+
+
 ADAM = {"beta1": 0.8, "beta2": 0.99}
 FALLING = {"kind": "linear", "warmup": 1, "steps": 7}
 CASES = {
@@ -500,6 +513,23 @@ CASES = {
         [scale(), LEAKY, rms_norm(), layer_norm(**{"from": 1}), add(2), norm(), add(3), scale()]
         + [GELU, linear(3)],
         {"image": [3, 1, 2], "loss": "mse", "momentum": 0.5, "version": 3},
+    ),
+    "a causal attention": (
+        attention(True, 1, placed(), layer_norm(), convolution(3, 1), add(1), linear(3)),
+        {"image": [4, 1, 3], "version": 5, "batch": 1, "momentum": 0.5, "decay": 0.01},
+    ),
+    "fewer positions that ask, clipped": (
+        attention(False, 2, RELU, placed(), SILU, linear(2)),
+        {"image": [4, 1, 2], "version": 5, "clip": 0.125, "steps": 1, "loss": "mse"},
+    ),
+    "keys that are values, one head of two channels": (
+        [convolution(2, 1), GELU, convolution(2, 1), scores(1, 1), LEAKY, softmax(), mixed(1)]
+        + [add(2), placed(), linear(1)],
+        {"image": [2, 1, 1], "version": 5, "loss": "logistic"},
+    ),
+    "softmaxes of the inputs, Adam": (
+        [softmax(), SIGMOID, placed(), softmax(causal=True), add(1), TANH, placed(), linear(2)],
+        {"image": [2, 2, 2], "version": 5, "adam": {"epsilon": 0.01}},
     ),
     "Adam": (
         [linear(3), RELU, linear(3, bias=False), SIGMOID, linear(2)],
