@@ -48,18 +48,28 @@ class Shares:
 
     def measure(self, numbers: Row, count: int) -> None:
         """The terms of a row of which so many numbers count, and the inverse of their sum."""
-        first = self.choose(numbers[:count])
-        most, rest = numbers[first], [0] * (len(numbers) - count)
-        below = [most - x for x in numbers[:count]]
+        first, most = self.choose(numbers, count)
+        below = [self.distance(most, x) for x in numbers[:count]]
+        terms = [self.term(x) for x in below]
+        no_distance, no_term = self.other(count)
         self.first.append(first)
         self.most.append(most)
-        self.below.append(below + rest)
-        self.terms.append([self.term(x) for x in below] + rest)
+        self.below.append(below + [no_distance] * (len(numbers) - count))
+        self.terms.append(terms + [no_term] * (len(numbers) - count))
         self.invert(sum(self.terms[-1]))
 
-    def choose(self, numbers: Row) -> int:
-        """Where the largest number is, the first one of several."""
-        return numbers.index(max(numbers))
+    def choose(self, numbers: Row, count: int) -> tuple[int, int]:
+        """Where the largest number is, the first one of several, and that."""
+        most = max(numbers[:count])
+        return numbers.index(most), most
+
+    def distance(self, most: int, number: int) -> int:
+        """How far a number is below the largest."""
+        return most - number
+
+    def other(self, _: int) -> tuple[int, int]:
+        """The same, and the term, of a pair that does not count, where so many do."""
+        return 0, 0
 
     def term(self, below: int) -> int:
         """e"""
