@@ -134,7 +134,7 @@ class Manifests(unittest.TestCase):
         sent = queries.senders[0].rounding
         self.assertEqual((sent.most, sent.shift), (181 * 4 * short**2, 6 + 8))
         self.assertEqual(of_scores.rounding, sent)
-        # What the values get is the sum over four positions that ask; the shares, over two channels.
+        # Values get the sum over four positions that ask; shares, over two channels.
         self.assertEqual((of_values.rounding.most, of_values.rounding.shift), (4 * short**2, 14))
         to_shares = shares.senders[0].rounding
         self.assertEqual((to_shares.most, to_shares.shift), (2 * short**2, 6))
@@ -257,7 +257,8 @@ class Refusals(unittest.TestCase):
                 ("out", 4), ("bias", False), ("kernel", 1), ("stride", 1), ("padding", 0)
             ):  # fmt: skip
                 with_field = (kind[0], kind[1] | {name: value})
-                self.refuses(rf"layers\[2\].{name}: (an att|a soft|a lay)", [*asked, with_field, end])
+                called = rf"layers\[2\].{name}: (an attention|a softmax|a layer of)"
+                self.refuses(called, [*asked, with_field, end])
             sloped = (kind[0], kind[1] | {"slope": 0.5})
             self.refuses(r"layers\[2\].slope: only", [*asked, sloped, end])
         self.refuses(r"heads: unknown", [linear(2, heads=1)], version=4)
@@ -346,7 +347,8 @@ class Refusals(unittest.TestCase):
              + shares, "grad_frac = 25\n[[quantization.layers]]\n" + shares),
             (r"layers\[0\].grad_frac: before positions at least 12", behind,
              before, before.replace("12", "11")),
-            (r"layers\[1\].eta: 64 is recorded", behind, of_places, of_places.replace("4096", "64")),
+            (r"layers\[1\].eta: 64 is recorded", behind, of_places,
+             of_places.replace("4096", "64")),
         ):  # fmt: skip
             with self.subTest(reason), self.assertRaisesRegex(Rejected, reason):
                 derive(edited(source, old, new))

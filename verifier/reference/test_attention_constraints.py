@@ -355,7 +355,8 @@ class Constraints(unittest.TestCase):
 
     def test_positions(self) -> None:
         for clip in (None, 0.25):
-            self.net = network([placed(), linear(2)], **OPTIONS | {"image": [3, 1, 3], "clip": clip})
+            padded = {"image": [3, 1, 3], "clip": clip}
+            self.net = network([placed(), linear(2)], **OPTIONS | padded)
             self.relation, self.sheet = compile_training(self.net)
             self.assertEqual(self.refused(Step), set())
             self.assertEqual(self.refused(putting(0)), {zero_of("0.z", self.relation)})

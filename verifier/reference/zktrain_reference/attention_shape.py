@@ -82,6 +82,11 @@ def mixed(field: str, layer: dict[str, Any], image: Image | None, second: Image)
     return Shape(kind, count, outputs, False, None, shares, attention=attention, made=result)
 
 
+def single(field: str, layer: dict[str, Any], _: int, image: Image | None) -> Shape:
+    """A softmax, or positions."""
+    return (shared if layer["kind"] == SOFTMAX else placed)(field, layer, image)
+
+
 def shared(field: str, layer: dict[str, Any], image: Image | None) -> Shape:
     """A softmax of each row of pairs."""
     bare(field, layer, "out", "bias", "kernel", "stride", "padding")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from .adam import check_kind
-from .attention_shape import attended, paired, placed, shared
+from .attention_shape import attended, paired, single
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
@@ -119,10 +119,8 @@ class Manifest:
         second = self._source(f"{field}.with", layer.get("with"), i, ends)
         if layer["kind"] not in PAIRED:
             require(second is None, f"{field}.with: only a sum and an attention have it")
-            single = {SOFTMAX: shared, POSITIONS: placed}.get(layer["kind"])
-            image = values[source][1]
-            shape = single(field, layer, image) if single else shaped(field, layer, *values[source])
-            return replace(shape, source=source)
+            put = single if layer["kind"] in (SOFTMAX, POSITIONS) else shaped
+            return replace(put(field, layer, *values[source]), source=source)
         require(second is not None, f"{field}.with: is required")
         require(second != source, f"{field}.with: the layer whose values are taken anyway")
         combined = paired if layer["kind"] in ATTENTION else summed
@@ -144,7 +142,11 @@ class Manifest:
             if layer + 1 < len(found):
                 field = f"model.layers[{entry}] (layers that take its values)"
                 within(field, 1, MOST_TAKERS, taken.count(layer))
-        # Tensors that the gradient at the output of a layer is a sum of, from the last one down.
+        self._summed(found, ends)
+
+    def _summed(self, found: list[Shape], ends: dict[int, int]) -> None:
+        """That the gradient at what a layer puts out is a sum of not too many tensors, from the
+        last layer down."""
         sent = {len(found) - 1: 2}
         for entry, layer in sorted(ends.items(), reverse=True):
             if layer not in sent:

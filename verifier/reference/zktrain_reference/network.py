@@ -59,8 +59,9 @@ class Taker:
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
     is an image. Pools, sums, norms of rows and the layers of an attention have no parameters, so
-    nothing that updates them. A scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta. With
-    Adam `clip` is the rounding of the gradients, and there is none of updates.
+    nothing that updates them. A scale has one input, and so has a batch norm, whose weight is
+    gamma, and its bias is beta. With Adam `clip` is the rounding of the gradients, and there is
+    none of updates.
     `source` and, where two are taken, `second` are the layers whose values are taken (`None` for
     the inputs), and `takers` those who take the values of this one, in order."""
 
