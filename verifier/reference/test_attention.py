@@ -1,7 +1,9 @@
 """Attention and positions: manifests, bounds, tensors, tables, circuits, and steps by hand."""
 
+import random
 import struct
 import unittest
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,14 +27,17 @@ from zktrain_reference.attention import Attention
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training
 from zktrain_reference.errors import Rejected
+from zktrain_reference.field import R, eq_all
 from zktrain_reference.geometry import Image
 from zktrain_reference.hashing import keccak256
 from zktrain_reference.manifest import Manifest
 from zktrain_reference.model import read_parameters
 from zktrain_reference.network import Taker, derive
+from zktrain_reference.relation import Joined, domain, not_after, read
 from zktrain_reference.rounding import SHORT_HIGH, SHORT_LOW, Rounding
 from zktrain_reference.schema import FIFTH, encoded
 from zktrain_reference.shares import Row, Shares
+from zktrain_reference.sheet import Tensor
 from zktrain_reference.softmax import wides_of
 from zktrain_reference.step import Step, round_sat, values_of
 from zktrain_reference.tables import Table
@@ -232,6 +237,36 @@ class Manifests(unittest.TestCase):
                 found.append(Circuit(relation, list(sheet.tensors.values())).digest().hex())
             self.assertEqual(found, expected, name)
         self.assertEqual(texts, {})
+
+
+class Forms(unittest.TestCase):
+    """Weights of joined dimensions and of masks of two axes."""
+
+    def test_a_mask_of_two_axes(self) -> None:
+        draw = random.Random(1)
+        for bits in (0, 1, 3):
+            first, second = ([draw.randrange(R) for _ in range(bits)] for _ in range(2))
+            pairs = [(a, b) for b in range(1 << bits) for a in range(b + 1)]
+            one, other = eq_all(first), eq_all(second)
+            expected = sum(one[a] * other[b] for a, b in pairs) % R
+            self.assertEqual(not_after(first, second), expected)
+
+    def test_joined_dimensions(self) -> None:
+        draw = random.Random(1)
+        tensor = Tensor("of two", 32, (8, 2), (1, 0))
+        over = domain(head=2, i=2, e=4)
+        form = read(tensor, Joined("head", "e", 4), "i")
+        point, cell = ([draw.randrange(R) for _ in range(n)] for n in (4, 6))
+        at = over.split(point)
+        heads, channels, rows = (eq_all(at[axis]) for axis in ("head", "e", "i"))
+        own = eq_all(cell[:4])
+        places = product(range(2), range(4), range(2))
+        expected = sum(
+            heads[h] * channels[e] * rows[i] * own[(h * 4 + e) * 2 + i] for h, e, i in places
+        )
+        # The base's highest bit is one, and the one below it zero.
+        expected = expected * (1 - cell[4]) * cell[5] % R
+        self.assertEqual(form.at(over, point, cell), (0, expected))
 
 
 def at(entry: int) -> dict[str, object]:
