@@ -189,6 +189,12 @@ fn circuits_with_adam_are_those_of_the_second_reading() {
     compare_circuits("adam_circuits_v1.tsv", "verifier/reference/adam_manifests");
 }
 
+/// The same of attention.
+#[test]
+fn circuits_with_attention_are_those_of_the_second_reading() {
+    compare_circuits("attention_circuits_v1.tsv", "verifier/reference/attention_manifests");
+}
+
 /// Compares the digests of a list of the second reading's with those of the manifests in a folder.
 fn compare_circuits(list: &str, folder: &str) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

@@ -13,6 +13,7 @@ from zktrain_reference.network import Network, derive
 INPUT_FRAC, WEIGHT_FRAC, HIDDEN_FRAC, A_FRAC, LAST_FRAC, GRAD_FRAC = 6, 10, 6, 8, 8, 10
 CLIP_FRAC = 13
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu")
+PASSING = ("add", "positions")
 # A kind, and a layer's fields; activations have none.
 Layers = list[tuple[str, dict[str, object]]]
 # Of layers the kind, what is behind, and the layers whose values they take (none for the inputs).
@@ -57,14 +58,15 @@ def scales(
         smooth, last, in_bits = behind in ("sigmoid", "tanh"), grad_frac is None, values[sources[0]]
         z_frac = LAST_FRAC if last else HIDDEN_FRAC
         table: dict[str, object] = {"z_frac": in_bits if kind == "max_pool2d" else z_frac}
+        table |= {"z_frac": 14} if kind == "softmax" else {}
         if not last:
             table["grad_frac"] = grad_frac
         if smooth:
             table["a_frac"] = A_FRAC
-        if kind in ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "scale"):
-            sum_bits = (8 if kind == "batch_norm" else in_bits) + d_bits
+        if kind in ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "scale", "positions"):
+            sum_bits = {"batch_norm": 8, "positions": 0}.get(kind, in_bits) + d_bits
             of_sum = rates(sum_bits, rate, clip, batch)
-            table |= {"clip_frac": CLIP_FRAC} if adam else of_sum
+            table |= {"clip_frac": min(sum_bits, CLIP_FRAC)} if adam else of_sum
         out += "[[quantization.layers]]\n" + lines(table)
         values[i] = A_FRAC if smooth else int(table["z_frac"])
     return out
@@ -76,7 +78,7 @@ def gradient_bits(nodes: Graph, last: int) -> list[tuple[int | None, int]]:
     for i in reversed(range(len(nodes) - 1)):
         above = [(nodes[k][0], found[k][1]) for k in found if i in nodes[k][2]]
         exact = [bits for kind, bits in above if kind == "max_pool2d"]
-        bits = max([GRAD_FRAC] + [bits for kind, bits in above if kind == "add"])
+        bits = max([GRAD_FRAC] + [bits for kind, bits in above if kind in PASSING])
         bits = exact[0] if exact else bits
         found[i] = (bits, bits + 2 * (nodes[i][1] == "sigmoid"))
     return [found[i] for i in range(len(nodes))]
@@ -86,7 +88,7 @@ def rates(bits: int, rate: float, clip: float | None, batch: int) -> dict[str, o
     """What an update needs, of a gradient's sum with so many fractional bits."""
     table: dict[str, object] = {}
     if clip is not None:
-        bits = CLIP_FRAC
+        bits = min(bits, CLIP_FRAC)
         table = {"clip_frac": bits, "clip_bound": int(clip * batch * 2**bits)}
     return table | {"eta": int(rate / batch * 2.0 ** (WEIGHT_FRAC + 16 - bits))}
 
@@ -204,6 +206,26 @@ def scale(**fields: object) -> tuple[str, dict[str, object]]:
 def add(entry: int, **fields: object) -> tuple[str, dict[str, object]]:
     """A sum with the values of an entry."""
     return "add", {"with": entry, **fields}
+
+
+def scores(entry: int, heads: int, **fields: object) -> tuple[str, dict[str, object]]:
+    """Scores of queries and the keys of an entry."""
+    return "attention_scores", {"with": entry, "heads": heads, **fields}
+
+
+def softmax(**fields: object) -> tuple[str, dict[str, object]]:
+    """A softmax of rows."""
+    return "softmax", fields
+
+
+def mixed(entry: int, **fields: object) -> tuple[str, dict[str, object]]:
+    """The values of an entry, in shares."""
+    return "attention_values", {"with": entry, **fields}
+
+
+def placed(**fields: object) -> tuple[str, dict[str, object]]:
+    """Numbers of each position."""
+    return "positions", fields
 
 
 def leaky(slope: float) -> tuple[str, dict[str, object]]:

@@ -3,6 +3,7 @@
 import random
 import unittest
 
+from attention_networks import block
 from fixtures import data
 from networks import (
     GELU,
@@ -21,8 +22,10 @@ from networks import (
     mean,
     network,
     norm,
+    placed,
     rms_norm,
     scale,
+    softmax,
 )
 from zktrain_reference.argument import Argument, elements
 from zktrain_reference.circuit import Circuit
@@ -191,6 +194,27 @@ ADAPTIVE = {
 }
 
 
+# Joined dimensions, of one head, of one channel, and of several; masks of two axes, and of none.
+ATTENDING = {
+    "causal": (
+        [placed(), *block(2, 4, causal=True, values=2), placed(), SIGMOID, linear(2)],
+        {"image": [4, 1, 3], "version": 5, "momentum": 0.5, "decay": 0.01},
+    ),
+    "one head, one channel": (
+        [convolution(2, 1), TANH, *block(1, 2, values=1, source=1), placed(), RELU, linear(3)],
+        {"image": [2, 1, 2], "version": 5, "adam": {}, "batch": 1},
+    ),
+    "one position, heads of one channel": (
+        [convolution(2, 1), *block(2, 2, causal=True), placed(), linear(1)],
+        {"image": [1, 1, 1], "version": 5, "clip": 0.25, "loss": "logistic", "steps": 1},
+    ),
+    "rows of any image": (
+        [softmax(causal=True), placed(), softmax(**{"from": 0}), add(1), linear(2)],
+        {"image": [2, 2, 2], "version": 5},
+    ),
+}
+
+
 class Circuits(unittest.TestCase):
     """On messages that prove nothing, each check misses by as much in both."""
 
@@ -246,6 +270,11 @@ class Circuits(unittest.TestCase):
 
     def test_adam(self) -> None:
         for name, (layers, options) in ADAPTIVE.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_attention(self) -> None:
+        for name, (layers, options) in ATTENDING.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
 

@@ -256,6 +256,18 @@ class Refusals(unittest.TestCase):
         with self.assertRaisesRegex(Rejected, r"layers\[0\] .*: 9 is not in 1 … 8"):
             Manifest(manifest([*taken, *gathered, add(0, **at(last)), end], **FLAT))
 
+    def test_a_gradient_is_a_sum_of_so_many(self) -> None:
+        # Two sums more, and what the layer below them gets is twice as many tensors.
+        tower = [linear(2), linear(2)]
+        for doubled, refused in ((6, ""), (7, r"layers\[1\] \(tensors .*: 128 is not in 1 … 64")):
+            sums = [(add(0), add(2 * k + 1)) for k in range(doubled)]
+            text = manifest([*tower, *(x for pair in sums for x in pair), linear(2)], **FLAT)
+            if refused:
+                with self.assertRaisesRegex(Rejected, refused):
+                    Manifest(text)
+            else:
+                derive(Manifest(text))
+
     def test_scales(self) -> None:
         clipped = manifest(BLOCK, clip=1.0, **IMAGE)
         both = "z_frac = 6\ngrad_frac = 10\na_frac = 8\n"

@@ -274,7 +274,8 @@ class Steps(unittest.TestCase):
 
     def test_the_documents_example(self) -> None:
         bounds = Bounds(4, 4, 2**15, 10, 18)
-        layer = SimpleNamespace(outputs=1, norm=normed("", bounds, 2**15))
+        of_norm = normed("", bounds, 2**15)
+        layer = SimpleNamespace(outputs=1, norm=of_norm, wides=of_norm.wides)
         rows, errors = [[40], [-8], [16], [24]], [[300], [-200], [50], [100]]
         found = Channels(layer, [1024], rows)
         self.assertEqual([found.centred(row) for row in rows], [[352], [-416], [-32], [96]])

@@ -194,7 +194,7 @@ class Steps(unittest.TestCase):
         row, error = [40, -8, 16, 24], [300, -200, 50, 100]
         shifted = lambda shift: Rounding(shift, SHORT_LOW, SHORT_HIGH, 0, 0)  # noqa: E731
         rounded = lambda row, shift: [round_sat(v, shifted(shift))[0] for v in row]  # noqa: E731
-        found = Lines(SimpleNamespace(outputs=4, norm=norm), [row])
+        found = Lines(SimpleNamespace(outputs=4, norm=norm, wides=norm.wides), [row])
         wide = found.normalized(0, row)
         self.assertEqual(wide, [found.quotient("inverse")[0] * c for c in x])
         self.assertEqual(rounded(wide, 18), z)

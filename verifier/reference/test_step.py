@@ -6,6 +6,7 @@ import unittest
 from itertools import product
 
 from adam_formulas import AdamFormulas
+from attention_formulas import AttentionFormulas
 from networks import (
     GELU,
     LEAKY,
@@ -21,10 +22,14 @@ from networks import (
     leaky,
     linear,
     mean,
+    mixed,
     network,
     norm,
+    placed,
     rms_norm,
     scale,
+    scores,
+    softmax,
     with_pools,
 )
 from norm_formulas import NormFormulas, RowFormulas
@@ -106,7 +111,7 @@ class Literal:
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """One step."""
-        values: dict[int | None, Matrix] = {None: inputs}
+        values = self.values = {None: inputs}
         wide, updates, errors, last = [], [], {}, len(self.net.layers) - 1
         self.norms: dict[int, NormFormulas] = {}
         for i, layer in enumerate(self.net.layers):
@@ -120,7 +125,7 @@ class Literal:
             else:
                 above = [k for k in range(i + 1, last + 1) if i in self.net.layers[k].taken]
                 errors[i] = [
-                    self.backward(i, z, a, {k: errors[k][b] for k in above})
+                    self.backward(i, z, a, {k: errors[k][b] for k in above}, b)
                     for b, (z, a) in enumerate(zip(wide[i], values[i]))
                 ]
             updates.insert(0, self.update(i, values[self.net.layers[i].source], errors[i]))
@@ -132,8 +137,7 @@ class Literal:
 
     def measure(self, i: int, rows: Matrix) -> None:
         """The statistics of a batch norm."""
-        source = self.net.layers[i].source
-        f = 6 if source is None else self.bits(source)[0]
+        f = self.bits(self.net.layers[i].source)[0]
         self.norms[i] = NormFormulas(f, 10, self.weights[i][0], rows)
 
     def positions(self, i: int) -> int:
@@ -145,8 +149,8 @@ class Literal:
 
     def rows(self, i: int, a: Row) -> RowFormulas:
         """The rows of a sample, in a norm of rows."""
-        layer, source = self.net.layers[i], self.net.layers[i].source
-        f = 6 if source is None else self.bits(source)[0]
+        layer = self.net.layers[i]
+        f = self.bits(layer.source)[0]
         return RowFormulas(f, layer.outputs, layer.kind == "layer_norm", a)
 
     def covered(self, i: int):
@@ -189,8 +193,10 @@ class Literal:
                 x[number] = d[window]
         return x
 
-    def bits(self, i: int) -> tuple[int, int]:
-        """Fractional bits of what a layer puts out, and of its D."""
+    def bits(self, i: int | None) -> tuple[int, int]:
+        """Fractional bits of what a layer puts out, and of its D; of the inputs their own."""
+        if i is None:
+            return 6, 0
         layer = self.net.layers[i]
         smooth = layer.activation in ("sigmoid", "tanh")
         return 8 if smooth else layer.z_bits, self.gradient(i) + 2 * (layer.activation == "sigmoid")
@@ -201,19 +207,24 @@ class Literal:
         if not above:
             return 8 if self.net.loss == "mse" else 14
         exact = [k for k in above if self.net.layers[k].kind == "max_pool2d"]
-        sums = [self.bits(k)[1] for k in above if self.net.layers[k].kind == "add"]
+        passing = ("add", "positions")
+        sums = [self.bits(k)[1] for k in above if self.net.layers[k].kind in passing]
         return self.bits(exact[0])[1] if exact else max([10, *sums])
 
     def sum(self, i: int, *rows: Row) -> Row:
         """What an add puts out."""
         layer = self.net.layers[i]
-        bits = [6 if k is None else self.bits(k)[0] for k in layer.taken]
+        bits = [self.bits(k)[0] for k in layer.taken]
         finer = max(bits)
         pairs = [[x << finer - n for n, x in zip(bits, pair)] for pair in zip(*rows)]
         return [rounded(sum(pair), finer - layer.z_bits) for pair in pairs]
 
     def forward(self, i: int, a: Row, *other: Row) -> Row:
         layer, n, weights = self.net.layers[i], self.net.layers[i].outputs, self.weights[i]
+        if layer.attention:
+            return self.attend(i, a, *other)
+        if layer.kind == "positions":
+            return self.place(i, a)
         if other:
             return self.sum(i, a, *other)
         if layer.pool:
@@ -229,6 +240,48 @@ class Literal:
         for put, weight, o, number in self.multiplied(i):
             x[put] += a[number] * weights[weight][o]
         return [rounded(v, layer.z.shift) for v in x]
+
+    def attention(self, i: int) -> AttentionFormulas:
+        """Of an attention's layer."""
+        layer = self.net.layers[i]
+        if layer.kind == "attention_scores":
+            image = layer.result
+            return AttentionFormulas(image.channels, image.height, image.width)
+        image = layer.image
+        return AttentionFormulas(image.channels, image.height, image.width)
+
+    def attend(self, i: int, a: Row, *other: Row) -> Row:
+        layer, of = self.net.layers[i], self.attention(i)
+        both = sum(self.bits(k)[0] for k in layer.taken) - layer.z_bits
+        if layer.kind == "softmax":
+            return of.softmax(a, self.bits(layer.source)[0], layer.attention.causal)
+        if layer.kind == "attention_values":
+            return [rounded(x, both) for x in of.values(a, *other)]
+        x, s = of.scores(a, *other)
+        return [rounded(v, both + s) for v in x]
+
+    def place(self, i: int, a: Row) -> Row:
+        """What positions put out."""
+        layer, bits = self.net.layers[i], self.bits(self.net.layers[i].source)[0]
+        finer, numbers = max(bits, 10), [w for row in self.weights[i] for w in row]
+        pairs = zip(a, numbers, strict=True)
+        x = [(v << finer - bits) + (w << finer - 10) for v, w in pairs]
+        return [rounded(v, finer - layer.z_bits) for v in x]
+
+    def attended(self, i: int, k: int, sample: int, d: Row) -> Row:
+        """What a layer of an attention sends to layer i."""
+        layer, of, first = self.net.layers[k], self.attention(k), self.net.layers[k].source == i
+        to, bits = self.gradient(i), self.bits(k)[1]
+        if layer.kind == "softmax":
+            shares = self.forward(k, self.values[i][sample])
+            return [rounded(x, 14 + bits - to) for x in of.softmax_back(shares, d)]
+        other = layer.taken[1 if first else 0]
+        a, s = self.values[other][sample], 0
+        if layer.kind == "attention_scores":
+            x, s = of.scores_back(d, a, first)
+        else:
+            x = of.values_back(d, a, first)
+        return [rounded(v, bits + self.bits(other)[0] + s - to) for v in x]
 
     def activation(self, layer: Layer, z: Row) -> Row:
         if layer.activation is None:
@@ -253,12 +306,14 @@ class Literal:
         e = [Table("exp", 8, start).values()[max(z) - v] for v in z]
         return [(2**15 * v + sum(e)) // (2 * sum(e)) - 2**14 * b for v, b in zip(e, y)]
 
-    def sent(self, i: int, k: int, a: Row, d: Row) -> Row:
+    def sent(self, i: int, k: int, a: Row, d: Row, sample: int) -> Row:
         """What layer k sends to layer i."""
         layer, x = self.net.layers[k], [0] * len(a)
         to, of = self.gradient(i), self.bits(k)[1]
-        if layer.kind == "add":
+        if layer.kind in ("add", "positions"):
             return [2 ** (to - of) * v for v in d]
+        if layer.attention:
+            return self.attended(i, k, sample, d)
         if layer.kind == "max_pool2d":
             return self.spread(k, a, d)
         if layer.pool:
@@ -273,9 +328,9 @@ class Literal:
             x[number] += d[put] * self.weights[k][weight][o]
         return [rounded(v, of + 10 - to) for v in x]
 
-    def backward(self, i: int, z: Row, a: Row, errors: dict[int, Row]) -> Row:
+    def backward(self, i: int, z: Row, a: Row, errors: dict[int, Row], sample: int) -> Row:
         layer = self.net.layers[i]
-        sent = [self.sent(i, k, a, d) for k, d in errors.items()]
+        sent = [self.sent(i, k, a, d, sample) for k, d in errors.items()]
         g = [sum(numbers) for numbers in zip(*sent)]
         if layer.activation == "relu":
             return [h if v >= 0 else 0 for v, h in zip(z, g)]
@@ -327,6 +382,11 @@ class Literal:
         """The gradients of what is multiplied with parameters."""
         layer, n = self.net.layers[i], self.net.layers[i].outputs
         sums = zeros(layer)
+        if layer.kind == "positions":
+            for d in errors:
+                for number, x in enumerate(d):
+                    sums[number // n][number % n] += x
+            return sums
         for a, d in zip(rows, errors):
             for put, weight, o, number in self.multiplied(i):
                 sums[weight][o] += a[number] * d[put]
@@ -341,6 +401,15 @@ class Literal:
         pairs = (means, self.norms[i].mu), (deviations, self.norms[i].sigma)
         tenth = round(0.1 * 2**16)
         return [[rounded(tenth * (s - x), 16) for s, x in zip(*pair)] for pair in pairs]
+
+
+def attention(causal: bool, stride: int, *behind) -> list:
+    """An attention of queries, keys and values of one layer, which is the first."""
+    asking = convolution(4, 1, stride=stride)
+    keys, values = convolution(4, 1, **{"from": 1}), convolution(2, 1, **{"from": 1})
+    of_pairs = [softmax(causal=True) if causal else softmax()]
+    return [placed(), TANH, asking, keys, values, scores(3, 2, **{"from": 2}), *of_pairs, mixed(4),
+            *behind]  # fmt: skip
 
 
 ADAM = {"beta1": 0.8, "beta2": 0.99}
@@ -444,6 +513,23 @@ CASES = {
         [scale(), LEAKY, rms_norm(), layer_norm(**{"from": 1}), add(2), norm(), add(3), scale()]
         + [GELU, linear(3)],
         {"image": [3, 1, 2], "loss": "mse", "momentum": 0.5, "version": 3},
+    ),
+    "a causal attention": (
+        attention(True, 1, placed(), layer_norm(), convolution(3, 1), add(1), linear(3)),
+        {"image": [4, 1, 3], "version": 5, "batch": 1, "momentum": 0.5, "decay": 0.01},
+    ),
+    "fewer positions that ask, clipped": (
+        attention(False, 2, RELU, placed(), SILU, linear(2)),
+        {"image": [4, 1, 2], "version": 5, "clip": 0.125, "steps": 1, "loss": "mse"},
+    ),
+    "keys that are values, one head of two channels": (
+        [convolution(2, 1), GELU, convolution(2, 1), scores(1, 1), LEAKY, softmax(), mixed(1)]
+        + [add(2), placed(), linear(1)],
+        {"image": [2, 1, 1], "version": 5, "loss": "logistic"},
+    ),
+    "softmaxes of the inputs, Adam": (
+        [softmax(), SIGMOID, placed(), softmax(causal=True), add(1), TANH, placed(), linear(2)],
+        {"image": [2, 2, 2], "version": 5, "adam": {"epsilon": 0.01}},
     ),
     "Adam": (
         [linear(3), RELU, linear(3, bias=False), SIGMOID, linear(2)],

@@ -15,6 +15,7 @@ from zktrain_reference.relation import (
     Domain,
     Earlier,
     Form,
+    Joined,
     Preceding,
     Relation,
     Term,
@@ -103,6 +104,8 @@ class Witness:
         """Where an input of a layer is in its parameters."""
         if layer.alike:
             return ()
+        if layer.placed:
+            return divmod(m, layer.image.width)
         if layer.image is None:
             return (m,)
         if layer.apart:
@@ -114,8 +117,10 @@ class Witness:
     def step(self, t: int, step: Step) -> None:
         """What a step computed."""
         for i, layer in enumerate(self.net.layers):
-            if layer.norm:
+            if layer.wides:
                 self.groups(i, t, step)
+            if layer.softmax:
+                self.shares(i, t, step)
             for b in range(self.net.batch):
                 self.sample(i, t, b, step)
             for name, rounding in (("clip", layer.clip), ("update", layer.update)):
@@ -159,9 +164,10 @@ class Witness:
     def groups(self, i: int, t: int, step: Step) -> None:
         """The digits of a norm's wide integers, which are in stacks."""
         layer = self.net.layers[i]
-        groups = (step.channels if layer.running else step.lines)[i]
-        digits = {name: self.digits(groups, name) for name in layer.norm.wides}
-        for stack in layer.norm.stacks:
+        found = step.channels if layer.running else step.shares if layer.softmax else step.lines
+        groups = found[i]
+        digits = {name: self.digits(groups, name) for name in layer.wides}
+        for stack in layer.stacks:
             for m, (name, k) in enumerate(stack.digits):
                 for group, found in enumerate(digits[name]):
                     at = (m, *self.group_index(layer, group, t))
@@ -169,10 +175,30 @@ class Witness:
 
     def digits(self, groups: Deviations, name: str) -> list[list[int]]:
         """Those of a wide integer, of each group."""
-        return [groups.layer.norm.wides[name].digits(whole) for whole in groups.wides[name]]
+        return [groups.layer.wides[name].digits(whole) for whole in groups.wides[name]]
+
+    def shares(self, i: int, t: int, step: Step) -> None:
+        """What a softmax has of each row."""
+        layer, rows = self.net.layers[i], step.shares[i]
+        means = [mean for sample in step.trace[f"{i}.mean"] for mean in sample]
+        for row, most in enumerate(rows.most):
+            head, _, b, asking, _ = at = self.group_index(layer, row, t)
+            self.set(f"{i}.max", at, most)
+            self.set(f"{i}.at_max", (head, t, b, asking, rows.first[row]), 1)
+            for j, (e, below) in enumerate(zip(rows.terms[row], rows.below[row])):
+                self.set(f"{i}.e", (head, t, b, asking, j), e)
+                if layer.attention.causal:
+                    self.set(f"{i}.below", (head, t, b, asking, j), below)
+            self.set(f"{i}.mean", at, means[row][0])
+            place = lambda name, values, at=at: self.set(name, at, values[0])  # noqa: E731
+            self.parts(f"{i}.mean", layer.row_mean, [means[row]], place)
 
     def group_index(self, layer: Layer, group: int, t: int) -> tuple[int, ...]:
         """Where a channel or a row is in its wide integers."""
+        if layer.softmax:
+            rest, asking = divmod(group, layer.attention.queries)
+            sample, head = divmod(rest, layer.attention.heads)
+            return (head, t, sample, asking, 0)
         if layer.running:
             return (group, t)
         if layer.image is None:
@@ -261,6 +287,8 @@ def indices(along: Along, size: int, at: dict[str, int]) -> list[int]:
         return list(range(at[along.axis]))
     if isinstance(along, Preceding):
         return [at[along.axis] - 1] if at[along.axis] else []
+    if isinstance(along, Joined):
+        return [at[along.upper] * along.size + at[along.lower]]
     # Padding counts in sums.
     return list(range(1 << log(size))) if along is None else [at[along]]
 
@@ -271,9 +299,14 @@ def cell_of(tensor: Tensor, index: tuple[int, ...]) -> tuple[str, tuple[int, ...
     return (whole.name, (tensor.index, *index)) if whole else (tensor.name, index)
 
 
+def beyond(at: dict[str, int], axis: str, bound: int | str) -> bool:
+    """Whether a mask is zero at a position."""
+    return at[axis] > at[bound] if isinstance(bound, str) else at[axis] >= bound
+
+
 def term_at(term: Term, at: dict[str, int], cells: Cells) -> int:
     """A term's value at a position."""
-    if any(at[axis] >= bound for axis, bound in term.masks):
+    if any(beyond(at, *mask) for mask in term.masks):
         return 0
     if term.tensor is None:
         return term.coefficient

@@ -4,11 +4,13 @@ Steps are `t`, samples `b`, outputs `n`. Inputs are `m`; of a convolution `u`, `
 rows and columns) and `c`; of a linear layer over an image `h`, `w` and `c`. What is put out as
 an image has positions `i`, `j`, and so has an image whose values are checked one by one. The
 channels of a pool, a depthwise convolution and a scale are `c` on both sides, those of a norm `n`.
+In an attention `i` are positions that ask, `j` those that are asked; `n` are heads, and `e` the
+channels of each, for which together the dimension of a sequence's channels stands.
 """
 
 from .geometry import Image
 from .network import Layer
-from .relation import Along, Axes, Window
+from .relation import SUMMED, Along, Axes, Joined, Window
 
 
 def names(axes: Axes) -> tuple[str, ...]:
@@ -27,9 +29,12 @@ def positions(image: Image | None) -> Axes:
 
 
 def inputs(layer: Layer) -> Axes:
-    """The inputs, as weights have them; of a pool a window's, of a norm and a scale none."""
+    """The inputs, as weights have them; of a pool a window's, of a norm and a scale none; of a
+    layer of positions these."""
     if layer.alike:
         return ()
+    if layer.placed:
+        return positions(layer.image)
     if layer.image is None:
         return (("m", layer.inputs),)
     if layer.kernel:
@@ -41,7 +46,7 @@ def inputs(layer: Layer) -> Axes:
 
 def reads(layer: Layer) -> tuple[Along, ...]:
     """How the values that a layer reads follow its axes, going forward."""
-    if layer.alike:
+    if layer.alike or layer.softmax or layer.placed:
         return (unit(layer), "t", "b", *names(positions(layer.image)))
     if layer.image is None:
         return ("m", "t", "b")
@@ -64,7 +69,11 @@ def gradients(layer: Layer) -> tuple[Along, ...]:
 
 
 def groups(layer: Layer, steps: int, batch: int) -> Axes:
-    """What a norm has wide integers of: channels and steps, or steps, samples and positions."""
+    """What there are wide integers of: channels and steps; steps, samples and positions; of a
+    softmax the rows of pairs, which have one column."""
+    if layer.softmax:
+        rows = (("i", layer.image.height), ("one", 1))
+        return (("n", layer.outputs), ("t", steps), ("b", batch), *rows)
     if layer.running:
         return (("n", layer.outputs), ("t", steps))
     return (("t", steps), ("b", batch), *positions(layer.image))
@@ -86,3 +95,13 @@ def outside(layer: Layer, steps: int) -> tuple[Axes, Axes]:
     """The outer axes of products with a layer's weights, and its outputs, unless they are there."""
     step, units = ("t", steps), (unit(layer), layer.outputs)
     return ((step, units), ()) if layer.apart else ((step,), (units,))
+
+
+def joined(layer: Layer, position: str) -> tuple[Along, ...]:
+    """How a sequence follows heads, their channels and positions; it has one column."""
+    return (Joined("n", "e", layer.attention.size), "t", "b", position, SUMMED)
+
+
+def pairs() -> tuple[Along, ...]:
+    """How a number of each pair of positions, and of each head, does."""
+    return ("n", "t", "b", "i", "j")

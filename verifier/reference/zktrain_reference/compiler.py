@@ -5,6 +5,7 @@ from collections.abc import Callable
 from . import axes
 from .builder import HALF, Builder, on_padding, real
 from .network import PROBABILITY_BITS, Layer, Network, Taker
+from .placements import Placements
 from .relation import (
     SUMMED,
     Domain,
@@ -16,7 +17,6 @@ from .relation import (
     domain,
     read,
 )
-from .row_norms import RowNorms
 from .sheet import Sheet
 from .tables import Table
 from .tensors import (
@@ -31,7 +31,7 @@ from .tensors import (
 )
 
 
-class _Training(RowNorms):
+class _Training(Placements):
     """The relation of T steps."""
 
     def layer(self, i: int) -> None:
@@ -40,21 +40,26 @@ class _Training(RowNorms):
         forward = {
             "max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum,
             "batch_norm": self.normalize, "layer_norm": self.normalize_rows,
-            "rms_norm": self.normalize_rows,
+            "rms_norm": self.normalize_rows, "attention_scores": self.score,
+            "softmax": self.share, "attention_values": self.mix, "positions": self.place,
         }  # fmt: skip
         forward.get(layer.kind, self.forward)(i)
         backward = {
             "max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean,
             "batch_norm": self.send_normalized, "layer_norm": self.send_rows,
-            "rms_norm": self.send_rows,
+            "rms_norm": self.send_rows, "attention_scores": self.send_scores,
+            "softmax": self.send_shares, "attention_values": self.send_mixed,
         }  # fmt: skip
         for taker in layer.senders:
             backward.get(self.network.layers[taker.layer].kind, self.backward)(i, taker)
-        if layer.norm:
-            self.digits(i)
+        self.digits(i)
         self.values(i, layer)
         if layer.norm:
             (self.norm_gradients if layer.running else self.row_gradients)(i)
+        elif layer.softmax:
+            self.share_gradients(i)
+        elif layer.placed:
+            self.place_gradient(i, layer)
         elif layer.weighted:
             self.weight_gradient(i, layer)
             if layer.bias:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .field import R
 from .geometry import Kernel
 from .poseidon import CAPACITY_START, WIDTH
-from .relation import SUMMED, Domain, Earlier, Form, Preceding, Term, Window
+from .relation import SUMMED, Domain, Earlier, Form, Joined, Preceding, Term, Window
 from .rows import Rows, Variable
 from .sheet import log
 
@@ -14,9 +14,9 @@ BLINDING_ROWS = 6
 Coordinate = tuple[int, int]
 FIRST, SECOND, LEAF = 0, 1, 2
 Names = tuple[Coordinate, ...]
-EQUAL, BEFORE, PREVIOUS, WINDOW, MASK_FIRST, BELOW = range(6)
+EQUAL, BEFORE, PREVIOUS, WINDOW, MASK_FIRST, BELOW, NOT_AFTER = range(7)
 # A kind; what is said of it (a bit or a bound, of a window more); the names of its axes'
-# coordinates, of a window those of two axes. Factors of a kind compare.
+# coordinates, of a window and of a mask of two axes those of both. Factors of a kind compare.
 Said = int | tuple[int, ...]
 Factor = tuple[int, Said, tuple]
 Part = tuple[Variable, Form, Domain, list[Coordinate]]
@@ -225,17 +225,15 @@ class Factors:
             if len(names) == 1:
                 return bit
             return rows.mul(self.value((EQUAL, number, names[:-1])), bit)
+        if kind == NOT_AFTER:
+            first, second = ([self.at(name) for name in axis] for axis in names)
+            return run.complement(self._before(second, first))
         ys = [self.at(name) for name in names]
         if kind in (MASK_FIRST, BELOW):
             return self._below(ys, 1 if kind == MASK_FIRST else number)
         xs = self.rho[number : number + len(names)]
         if kind == BEFORE:
-            value = const(0)
-            for x, y in zip(xs, ys):
-                equal, other = run.same_bit(x, y), run.complement(x)
-                carried = rows.mul(equal, value)
-                value = run.mul_add(other, y, carried)
-            return value
+            return self._before(xs, ys)
         carry, done = const(1), const(0)
         for x, y in zip(xs, ys):
             equal = run.same_bit(x, y)
@@ -245,6 +243,14 @@ class Factors:
             done = run.mul_add(done, equal, stopped)
             carry = rows.mul(carry, go)
         return done
+
+    def _before(self, xs: Sequence[Variable], ys: Sequence[Variable]) -> Variable:
+        run, value = self.run, const(0)
+        for x, y in zip(xs, ys):
+            equal, other = run.same_bit(x, y), run.complement(x)
+            carried = run.rows.mul(equal, value)
+            value = run.mul_add(other, y, carried)
+        return value
 
     def _below(self, ys: list[Variable], bound: int) -> Variable:
         if bound >> len(ys):
@@ -281,10 +287,14 @@ def names_of(over: Domain, point: list[Coordinate]) -> dict[str, tuple[Coordinat
 
 def masks_of(term: Term, names: dict[str, tuple[Coordinate, ...]]) -> tuple[Factor, ...]:
     """The masks of a term: that an index is the first has a bound of one."""
-    return tuple(
-        (MASK_FIRST, 0, names[axis]) if bound == 1 else (BELOW, bound, names[axis])
-        for axis, bound in term.masks
-    )
+    return tuple(mask_of(names, *mask) for mask in term.masks)
+
+
+def mask_of(names: dict[str, tuple[Coordinate, ...]], axis: str, bound: int | str) -> Factor:
+    """One of them."""
+    if isinstance(bound, str):
+        return NOT_AFTER, 0, (names[axis], names[bound])
+    return (MASK_FIRST, 0, names[axis]) if bound == 1 else (BELOW, bound, names[axis])
 
 
 def factors_of(term: Term, over: Domain, point: list[Coordinate]) -> tuple[Factor, ...]:
@@ -300,6 +310,9 @@ def factors_of(term: Term, over: Domain, point: list[Coordinate]) -> tuple[Facto
         elif isinstance(along, Window):
             axes = names[along.base], names[along.place]
             found.append((WINDOW, said_of(along, bit, size), axes))
+        elif isinstance(along, Joined):
+            parts = [(names[axis], bit + start) for axis, start in along.parts]
+            found += [(EQUAL, first, axis) for axis, first in parts if axis]
         else:
             assert along is SUMMED or not names[along]
     return (*found, *masks_of(term, names))

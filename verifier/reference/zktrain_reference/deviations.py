@@ -15,7 +15,7 @@ class Deviations:
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
-        self.wides: Wides = {name: [] for name in layer.norm.wides}
+        self.wides: Wides = {name: [] for name in layer.wides}
 
     def put(self, name: str, value: int) -> int:
         """Notes a wide integer of the next group; divided."""
@@ -49,7 +49,7 @@ class Deviations:
 
     def divided(self, name: str, value: int) -> int:
         """A wide integer, divided."""
-        return self.layer.norm.wides[name].quotient(value)
+        return self.layer.wides[name].quotient(value)
 
     def quotient(self, name: str) -> Row:
         """Of each group a wide integer, divided."""

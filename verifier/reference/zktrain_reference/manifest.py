@@ -5,11 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 from .adam import check_kind
+from .attention_shape import attended, paired, single
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
-from .schema import LAYERS, NORM, VERSIONS, encoded, read
-from .shape import MOST, MOST_TAKERS, Shape, Values, shaped, slope, summed
+from .schema import (
+    ATTENTION,
+    LAYERS,
+    NORM,
+    PAIRED,
+    POSITIONS,
+    SOFTMAX,
+    VERSIONS,
+    encoded,
+    read,
+)
+from .shape import MOST, MOST_SUMMED, MOST_TAKERS, Shape, Values, shaped, slope, summed
 
 
 def _name(field: str, text: str) -> None:
@@ -36,7 +47,7 @@ class Manifest:
             raise Rejected(f"manifest: {error}") from None
         version = parsed.get("version")
         known = type(version) is int and version in VERSIONS
-        require(known, "version: this program reads 1, 2, 3 and 4")
+        require(known, "version: this program reads 1, 2, 3, 4 and 5")
         self.schema = VERSIONS[version]
         self.table = read(self.schema, parsed, "manifest", "manifest")
         _name("name", self.table["name"])
@@ -102,15 +113,18 @@ class Manifest:
         if source is None and i > 0:
             source = ends[i - 1]
         slope(field, layer)
+        attended(field, layer)
         values: dict[int | None, Values] = {None: inputs}
         values |= {k: (shape.numbers, shape.result) for k, shape in enumerate(found)}
         second = self._source(f"{field}.with", layer.get("with"), i, ends)
-        if layer["kind"] != "add":
-            require(second is None, f"{field}.with: only a sum has it")
-            return replace(shaped(field, layer, *values[source]), source=source)
+        if layer["kind"] not in PAIRED:
+            require(second is None, f"{field}.with: only a sum and an attention have it")
+            put = single if layer["kind"] in (SOFTMAX, POSITIONS) else shaped
+            return replace(put(field, layer, *values[source]), source=source)
         require(second is not None, f"{field}.with: is required")
         require(second != source, f"{field}.with: the layer whose values are taken anyway")
-        shape = summed(field, layer, values[source], values[second])
+        combined = paired if layer["kind"] in ATTENTION else summed
+        shape = combined(field, layer, values[source], values[second])
         return replace(shape, source=source, second=second)
 
     def _source(self, field: str, entry: int | None, i: int, ends: dict[int, int]) -> int | None:
@@ -128,6 +142,18 @@ class Manifest:
             if layer + 1 < len(found):
                 field = f"model.layers[{entry}] (layers that take its values)"
                 within(field, 1, MOST_TAKERS, taken.count(layer))
+        self._summed(found, ends)
+
+    def _summed(self, found: list[Shape], ends: dict[int, int]) -> None:
+        """That the gradient at what a layer puts out is a sum of not too many tensors, from the
+        last layer down."""
+        sent = {len(found) - 1: 2}
+        for entry, layer in sorted(ends.items(), reverse=True):
+            if layer not in sent:
+                above = [(k, shape) for k, shape in enumerate(found) if layer in shape.taken]
+                sent[layer] = sum(sent[k] if shape.passes else 1 for k, shape in above)
+                field = f"model.layers[{entry}] (tensors of its gradient)"
+                within(field, 1, MOST_SUMMED, sent[layer])
 
     def _ranges(self) -> None:
         optimizer, training = self.table["optimizer"], self.table["training"]

@@ -23,7 +23,7 @@ class Moments(Updates):
 
     def whole(self, i: int, name: str, quotient: bool = False) -> Form:
         """A wide integer of layer i, or its quotient."""
-        form, wide = Form(), self.network.layers[i].norm.wides[name]
+        form, wide = Form(), self.network.layers[i].wides[name]
         along = axes.names(self.groups(i))
         for factor, digit in zip(wide.factors(quotient), digit_names(i, wide)):
             if factor:
@@ -58,7 +58,7 @@ class Moments(Updates):
     def centred(self, i: int) -> Form:
         """c = 16·A − mu"""
         form = 2**FINER * self.input(i)
-        if "mean" in self.network.layers[i].norm.wides:
+        if "mean" in self.network.layers[i].wides:
             form -= self.where_real(i, self.quotient(i, "mean"))
         return form
 
@@ -78,7 +78,7 @@ class Moments(Updates):
     def moments(self, i: int) -> None:
         """mu, the variance, its root, and the inverse of that"""
         layer = self.network.layers[i]
-        if "mean" in layer.norm.wides:
+        if "mean" in layer.wides:
             total = 2**FINER * self.values_of(layer.source, *self.summed(i))
             self.zero(i, self.whole(i, "mean") - total)
         self.fold(i, self.centred(i), self.centred(i), "variance")
@@ -107,7 +107,7 @@ class Moments(Updates):
 
     def digits(self, i: int) -> None:
         """That digits are digits."""
-        for stack in self.network.layers[i].norm.stacks:
+        for stack in self.network.layers[i].stacks:
             over = Domain((("k", len(stack.digits)), *self.groups(i)))
             digit = self._get_over(over, f"{i}.{stack.name}")
             self.lookup(over, SHORT, digit - stack.least)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from .adam import MOST_EPSILON, MOST_GRADIENT, Adam, added, derive_adam
+from .attention import Attention
 from .errors import require, within
 from .geometry import Image, Kernel
 from .manifest import Manifest
@@ -11,8 +13,23 @@ from .norm import FINER, SUM_BITS, Bounds, Norm, normed
 from .rounding import EXACT, SHORT_HIGH, SHORT_LOW, Rounding, exact
 from .row_norm import LEAST_BITS, MOST_BITS, RowBounds, row_normed
 from .scaling import accurate, scaled
-from .schema import NORM, NORMS, PARAMETRIC, POOLS, SCALE, SMOOTH
+from .schema import (
+    NORM,
+    NORMS,
+    PAIRED,
+    PARAMETRIC,
+    PASSING,
+    POOLS,
+    POSITIONS,
+    SCALE,
+    SCORES,
+    SMOOTH,
+    SOFTMAX,
+    VALUES,
+)
 from .shape import SLOPE_BITS, Shape
+from .softmax import MOST_INVERSE, SHARE_BITS, SHARE_SHIFT, mean_rounding, most_sent, wides_of
+from .wide import Stack, Wide, stacks
 
 PROBABILITY_BITS = 14
 UPDATE_SHIFT = 16
@@ -30,7 +47,7 @@ _Sized = tuple[int, int]
 @dataclass(frozen=True)
 class Taker:
     """A layer that takes the values of another one, and what it sends back there: a gradient of
-    its own, called `g`, `g1`, …, or, of a sum, its D times a power of two."""
+    its own, called `g`, `g1`, …, or, of a sum and of positions, its D times a power of two."""
 
     layer: int
     name: str = ""
@@ -41,11 +58,12 @@ class Taker:
 @dataclass(frozen=True)
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
-    is an image. Pools, sums and norms of rows have no parameters, so nothing that updates them. A
-    scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta. With
-    Adam `clip` is the rounding of the gradients, and there is none of updates.
-    `source` and, of a sum, `second` are the layers whose values are taken (`None` for the inputs),
-    and `takers` those who take the values of this one, in order."""
+    is an image. Pools, sums, norms of rows and the layers of an attention have no parameters, so
+    nothing that updates them. A scale has one input, and so has a batch norm, whose weight is
+    gamma, and its bias is beta. With Adam `clip` is the rounding of the gradients, and there is
+    none of updates.
+    `source` and, where two are taken, `second` are the layers whose values are taken (`None` for
+    the inputs), and `takers` those who take the values of this one, in order."""
 
     kind: str
     inputs: int
@@ -66,7 +84,7 @@ class Layer:
     result: Image | None
     source: int | None
     second: int | None
-    # Of a sum: what both values are multiplied with.
+    # Of a sum and of positions: what is multiplied with both values, or with value and parameter.
     factors: tuple[int, int] | None
     # Of a leaky ReLU: what a negative value is multiplied with, and the rounding of the values.
     slope: int | None
@@ -74,6 +92,9 @@ class Layer:
     norm: Norm | None
     # With Adam: what is added to a root.
     epsilon: int | None
+    attention: Attention | None
+    # Of a softmax: the rounding of a row's mean of D.
+    row_mean: Rounding | None
 
     @property
     def senders(self) -> tuple[Taker, ...]:
@@ -83,7 +104,7 @@ class Layer:
     @property
     def taken(self) -> tuple[int | None, ...]:
         """The layers whose values it takes."""
-        return (self.source, self.second) if self.sum else (self.source,)
+        return (self.source, self.second) if self.kind in PAIRED else (self.source,)
 
     @property
     def weighted(self) -> bool:
@@ -94,6 +115,43 @@ class Layer:
     def sum(self) -> bool:
         """Whether it is one."""
         return self.kind == "add"
+
+    @property
+    def passing(self) -> bool:
+        """Whether what it sends back is its D, times a power of two."""
+        return self.kind in PASSING
+
+    @property
+    def softmax(self) -> bool:
+        """Whether it is one, of each row."""
+        return self.kind == SOFTMAX
+
+    @property
+    def placed(self) -> bool:
+        """Whether it adds a number of each position."""
+        return self.kind == POSITIONS
+
+    @property
+    def scored(self) -> bool:
+        """Whether it multiplies queries with keys."""
+        return self.kind == SCORES
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it multiplies shares with values."""
+        return self.kind == VALUES
+
+    @cached_property
+    def wides(self) -> dict[str, Wide]:
+        """The wide integers of a norm or a softmax."""
+        if self.softmax:
+            return wides_of(self.attention.keys)
+        return self.norm.wides if self.norm else {}
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...]:
+        """Those of its digits."""
+        return stacks(self.wides.values())
 
     @property
     def pool(self) -> bool:
@@ -233,11 +291,11 @@ class _Derivation:
 
     def layers(self) -> list[Layer]:
         """All of them."""
-        values, count = self.values(), len(self.manifest.layers)
+        self.sizes, count = self.values(), len(self.manifest.layers)
         self.found: dict[int, Layer] = {}
         self.errors: dict[int, _Sized] = {}
         for i in reversed(range(count)):
-            self.found[i] = self.layer(i, values)
+            self.found[i] = self.layer(i, self.sizes)
         return [self.found[i] for i in range(count)]
 
     def layer(self, i: int, values: dict[int | None, _Sized]) -> Layer:
@@ -261,9 +319,26 @@ class _Derivation:
             shape.kind, shape.inputs, shape.outputs, shape.bias, shape.activation,
             a_in[0], scales["z_frac"], values[i][0], scales["eta"], z, takers, d, clip, update,
             shape.image, shape.kernel, shape.result, shape.source, shape.second,
-            factors(taken) if shape.kind == "add" else None, shape.slope,
+            self.factors(shape, taken), shape.slope,
             leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None, norm, epsilon,
+            shape.attention, self.row_mean(field, shape, self.errors[i][1]),
         )  # fmt: skip
+
+    def parameter(self) -> _Sized:
+        """Fractional bits of a parameter, and how large it can be."""
+        return self.scales["weight_frac"], 2**self.weight_bits
+
+    def factors(self, shape: Shape, taken: Sequence[_Sized]) -> tuple[int, ...] | None:
+        """What a sum or positions multiply with."""
+        if shape.kind not in PASSING:
+            return None
+        return factors([*taken, self.parameter()] if shape.kind == POSITIONS else taken)
+
+    def row_mean(self, field: str, shape: Shape, error: int) -> Rounding | None:
+        """Of a softmax the rounding of a row's mean."""
+        if shape.kind != SOFTMAX:
+            return None
+        return mean_rounding(shape.attention.keys, error).check(f"{field}.grad_frac")
 
     def rows(self, shape: Shape) -> int:
         """Samples, times positions of what is put out."""
@@ -305,9 +380,12 @@ class _Derivation:
         if shape.kind in NORMS:
             bounds = self.norm_bounds(field, shape, frac, taken[0])
             most, shift = bounds.wide, bounds.bits_of_z - frac
-        elif shape.kind == "add":
-            most = sum(factor * size for factor, (_, size) in zip(factors(taken), taken))
-            shift = max(bits for bits, _ in taken) - frac
+        elif shape.kind in PASSING:
+            added = [*taken, self.parameter()] if shape.kind == POSITIONS else taken
+            most = sum(factor * size for factor, (_, size) in zip(factors(added), added))
+            shift = max(bits for bits, _ in added) - frac
+        elif shape.attention:
+            most, shift = self.attending(field, shape, frac, *taken)
         elif shape.kind == "avg_pool2d":
             most = rounded_mean(shape.inputs) * shape.inputs * in_most
             shift = in_bits + MEAN_BITS - frac
@@ -316,6 +394,33 @@ class _Derivation:
             shift = in_bits + self.scales["weight_frac"] - frac
         return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.z_frac")
 
+    def attending(
+        self, field: str, shape: Shape, frac: int, one: _Sized, *other: _Sized
+    ) -> tuple[int, int]:
+        """The largest X of a layer of an attention, and the shift of z."""
+        attention = shape.attention
+        if shape.kind == SOFTMAX:
+            require(frac == SHARE_BITS, f"{field}.z_frac: of a softmax {SHARE_BITS}")
+            return MOST_INVERSE << SHARE_BITS, SHARE_SHIFT
+        ((bits, most),) = other
+        bits, most = one[0] + bits - frac, one[1] * most
+        if shape.kind == VALUES:
+            return attention.keys * most, bits
+        return attention.factor * attention.size * most, bits + attention.shift
+
+    def attended(self, frac: int, i: int, k: int) -> tuple[int, int]:
+        """The largest X that layer k of an attention sends to layer i, and the shift."""
+        layer, (bits, most) = self.found[k], self.errors[k]
+        if layer.softmax:
+            return most_sent(most), SHARE_BITS + bits - frac
+        first, attention = layer.source == i, layer.attention
+        other_bits, other_most = self.sizes[layer.second if first else layer.source]
+        bits, most = bits + other_bits - frac, most * other_most
+        if layer.mixed:
+            return (attention.size if first else attention.queries) * most, bits
+        count = attention.keys if first else attention.queries
+        return attention.factor * count * most, bits + attention.shift
+
     def takers(self, field: str, i: int, frac: int | None) -> tuple[Taker, ...]:
         """All that take the values of a layer, and what they send back."""
         above = [k for k, shape in enumerate(self.manifest.layers) if i in shape.taken]
@@ -323,17 +428,18 @@ class _Derivation:
         found, senders = [], 0
         for k in above:
             bits, _ = self.errors[k]
-            if self.found[k].sum:
-                require(frac >= bits, f"{field}.grad_frac: before an add at least {bits}")
+            if self.found[k].passing:
+                called = "an add" if self.found[k].sum else "positions"
+                require(frac >= bits, f"{field}.grad_frac: before {called} at least {bits}")
                 found.append(Taker(k, factor=2 ** (frac - bits)))
             else:
-                rounding = self.backward(field, frac, k)
+                rounding = self.backward(field, frac, i, k)
                 found.append(Taker(k, f"g{senders}" if senders else "g", rounding))
                 senders += 1
         return tuple(found)
 
-    def backward(self, field: str, frac: int, k: int) -> Rounding:
-        """The rounding of the g that a layer gets from layer k."""
+    def backward(self, field: str, frac: int, i: int, k: int) -> Rounding:
+        """The rounding of the g that layer i gets from layer k."""
         layer, (bits, most) = self.found[k], self.errors[k]
         if layer.largest:
             require(frac == bits, f"{field}.grad_frac: before a max_pool2d {bits}")
@@ -341,6 +447,8 @@ class _Derivation:
         if layer.norm:
             bounds = layer.norm.bounds
             most, shift = bounds.sent(most), bounds.bits_of_sent + bits - frac
+        elif layer.attention:
+            most, shift = self.attended(frac, i, k)
         elif layer.pool:
             most, shift = layer.mean * most, bits + MEAN_BITS - frac
         else:
@@ -360,6 +468,8 @@ class _Derivation:
         """Fractional bits and largest magnitude of gradients, summed over the batch."""
         if shape.kind == NORM:
             return SUM_BITS + error[0], self.bounds(shape, a_in).gain(error[1])
+        if shape.kind == POSITIONS:
+            return error[0], self.training["batch"] * error[1]
         largest = max(a_in[1], 2 ** a_in[0])
         return a_in[0] + error[0], self.rows(shape) * largest * error[1]
 

@@ -61,7 +61,21 @@ class Window:
         return sum(starts[a] * places[u] % R * cells[index] for a, u, index in read) % R
 
 
-Along = str | Earlier | Preceding | Window | None
+@dataclass(frozen=True)
+class Joined:
+    """Two axes stand for it: the upper bits follow one, the lower bits the other, of this size."""
+
+    upper: str
+    lower: str
+    size: int
+
+    @property
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """Both axes, the upper one first, and the first bit that follows each."""
+        return (self.upper, log(self.size)), (self.lower, 0)
+
+
+Along = str | Earlier | Preceding | Window | Joined | None
 
 
 # Names and sizes, the outermost first.
@@ -127,20 +141,29 @@ def preceding(cell: list[int], point: list[int]) -> int:
     return total % R
 
 
+def not_after(first: list[int], second: list[int]) -> int:
+    """Σ_{a ≤ b} eq(first, a)·eq(second, b)"""
+    return (1 - earlier(second, first)) % R
+
+
 @dataclass(frozen=True)
 class Term:
-    """`coefficient·masks·tensor[along]`; a mask is 1 at the indices of an axis below a number."""
+    """`coefficient·masks·tensor[along]`; a mask is 1 at the indices of an axis below a number, or
+    where the index on an axis is at most that on another one, which is named."""
 
     coefficient: int
     tensor: Tensor | None = None
     along: tuple[Along, ...] = ()
-    masks: tuple[tuple[str, int], ...] = ()
+    masks: tuple[tuple[str, int | str], ...] = ()
 
     def mask_at(self, coordinates: dict[str, list[int]]) -> int:
         """The coefficient times the masks at a point."""
         value = self.coefficient
         for axis, bound in self.masks:
-            value = value * below(coordinates[axis], bound) % R
+            if isinstance(bound, str):
+                value = value * not_after(coordinates[axis], coordinates[bound]) % R
+            else:
+                value = value * below(coordinates[axis], bound) % R
         return value
 
     def weight(self, coordinates: dict[str, list[int]], cell: list[int]) -> int:
@@ -157,6 +180,10 @@ class Term:
                 value *= preceding(own, coordinates[along.axis])
             elif isinstance(along, Window):
                 value *= along.weight(size, own, coordinates[along.base], coordinates[along.place])
+            elif isinstance(along, Joined):
+                for axis, start in along.parts:
+                    point = coordinates[axis]
+                    value *= eq(own[start : start + len(point)], point)
             value %= R
         covered = tensor.own_bits()
         for bit, x in enumerate(cell):
@@ -187,8 +214,9 @@ class Form:
         terms = (Term(factor * t.coefficient, t.tensor, t.along, t.masks) for t in self.terms)
         return Form(tuple(terms))
 
-    def where(self, axis: str, bound: int) -> "Form":
-        """The form at the indices of an axis below a bound, zero elsewhere."""
+    def where(self, axis: str, bound: int | str) -> "Form":
+        """The form at the indices of an axis below a bound, or not after that on another axis, zero
+        elsewhere."""
         masked = (
             Term(t.coefficient, t.tensor, t.along, (*t.masks, (axis, bound))) for t in self.terms
         )

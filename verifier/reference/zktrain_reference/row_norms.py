@@ -28,7 +28,7 @@ class RowNorms(BatchNorms):
         layer = self.network.layers[above]
         along = axes.reads(layer)
         out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
-        if "offset" in layer.norm.wides:
+        if "offset" in layer.wides:
             out += self.where_real(above, self.quotient(above, "offset"))
         z, tilt = self.put_out(above), self.quotient(above, "tilt")
         left = self.error(above, *axes.gradients(layer)).where("k", 1) + z - z.where("k", 1)
@@ -42,7 +42,7 @@ class RowNorms(BatchNorms):
         error = self.error(i, *axes.gradients(self.network.layers[i]))
         self.fold(i, error, self.put_out(i), "correlation")
         inverse = self.whole(i, "inverse")
-        if "offset" in self.network.layers[i].norm.wides:
+        if "offset" in self.network.layers[i].wides:
             total = self.error(i, *self.summed(i))
             self.multiply(i, inverse, total, self.whole(i, "offset"), 2**SENT_BITS)
         self.multiply(i, inverse, self.whole(i, "correlation"), self.whole(i, "tilt"))

@@ -10,7 +10,7 @@ LOSSES = ("softmax-cross-entropy", "logistic", "mse")
 KINDS = (
     "linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d", "add",
     "depthwise_conv2d", "leaky_relu", "gelu", "silu", "batch_norm", "layer_norm", "rms_norm",
-    "scale",
+    "scale", "attention_scores", "softmax", "attention_values", "positions",
 )  # fmt: skip
 # Layers that multiply with weights, others that have parameters, and those that have none; what
 # else there is are activations.
@@ -18,12 +18,21 @@ CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
 SCALE = "scale"
 WEIGHTED = ("linear", *CONVOLUTIONS, SCALE)
 NORM = "batch_norm"
-PARAMETRIC = (*WEIGHTED, NORM)
+# Numbers of each position that are added to what is there.
+POSITIONS = "positions"
+PARAMETRIC = (*WEIGHTED, NORM, POSITIONS)
 POOLS = ("max_pool2d", "avg_pool2d")
 # Norms of the numbers of a sample, or of each of its positions.
 ROW_NORMS = ("layer_norm", "rms_norm")
 NORMS = (NORM, *ROW_NORMS)
-LAYERS = (*PARAMETRIC, *POOLS, *ROW_NORMS, "add")
+# The three layers of an attention.
+SCORES, SOFTMAX, VALUES = "attention_scores", "softmax", "attention_values"
+ATTENTION = (SCORES, SOFTMAX, VALUES)
+# Layers that take the values of two others.
+PAIRED = ("add", SCORES, VALUES)
+# Layers that send back their D, times a power of two.
+PASSING = ("add", POSITIONS)
+LAYERS = (*PARAMETRIC, *POOLS, *ROW_NORMS, "add", *ATTENTION)
 # Activations that are looked up: those whose derivative follows from the value, which has
 # fractional bits of its own, and those whose derivative is looked up too.
 SMOOTH = ("sigmoid", "tanh")
@@ -112,7 +121,7 @@ SECOND: Schema = FIRST | {
 }
 THIRD: Schema = SECOND | {
     "layer": [
-        ("kind", KINDS, False),
+        ("kind", KINDS[:16], False),
         *SECOND["layer"][1:],
         ("from", "u64", True),
         ("with", "u64", True),
@@ -136,7 +145,15 @@ FOURTH: Schema = THIRD | {
         ("factor", "real", True),
     ],
 }
-VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH}
+FIFTH: Schema = FOURTH | {
+    "layer": [
+        ("kind", KINDS, False),
+        *THIRD["layer"][1:],
+        ("heads", "u64", True),
+        ("causal", "bool", True),
+    ],
+}
+VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH}
 # Absent in the text, these stand for a value.
 DEFAULTS = {
     ("optimizer", "kind"): "sgd",
@@ -235,6 +252,8 @@ def _written(name: str, layer: dict[str, Any]) -> Any:
         return True if layer["kind"] in WEIGHTED else None
     if name == "slope":
         return SLOPE if layer["kind"] == "leaky_relu" else None
+    if name == "causal":
+        return False if layer["kind"] == SOFTMAX else None
     if name in ("stride", "padding") and layer["kernel"] is not None:
         return default_stride(layer) if name == "stride" else 0
     return None

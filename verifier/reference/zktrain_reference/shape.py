@@ -3,21 +3,29 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .attention import Attention
 from .errors import require, within
 from .geometry import Image, Kernel
-from .schema import NORM, POOLS, SCALE, SLOPE, default_stride
+from .schema import NORM, PAIRED, PASSING, POOLS, SCALE, SLOPE, default_stride
 from .scaling import accurate, scaled
 
 # Numbers that a layer reads or puts out.
 MOST = 65536
 # Layers that take the values of one.
 MOST_TAKERS = 8
+# Tensors whose sum is the gradient at what a layer puts out.
+MOST_SUMMED = 64
 # Fractional bits of a leaky ReLU's slope.
 SLOPE_BITS = 16
 # What layers are called that take no kernel and put out what they take.
 CALLED = {
     NORM: "a batch norm", "layer_norm": "a layer norm", "rms_norm": "an RMS norm",
     SCALE: "a scale", "add": "a sum",
+}  # fmt: skip
+# Layers that take other things, but have none of these either.
+ALSO_CALLED = {
+    "attention_scores": "an attention", "softmax": "a softmax", "attention_values": "an attention",
+    "positions": "a layer of positions",
 }  # fmt: skip
 # How many numbers there are, and their image if they are one.
 Values = tuple[int, Image | None]
@@ -30,7 +38,8 @@ class Shape:
     each number of a window. A scale has one input, and so has a batch norm, whose weight is gamma;
     its bias is beta. A norm of rows has as many as a row has numbers. `slope` is that of a leaky
     ReLU, times 2^16. `image` is what is read, if that is one. `source` is the number of the layer
-    whose values are taken, `None` for the inputs, and `second` of a sum that of the other one."""
+    whose values are taken, `None` for the inputs, and `second` that of the other one, where two are
+    taken. What is `made` by an attention, or by positions, is an image."""
 
     kind: str
     inputs: int
@@ -42,15 +51,24 @@ class Shape:
     source: int | None = None
     second: int | None = None
     slope: int | None = None
+    attention: Attention | None = None
+    made: Image | None = None
 
     @property
     def taken(self) -> tuple[int | None, ...]:
         """The layers whose values it takes."""
-        return (self.source, self.second) if self.kind == "add" else (self.source,)
+        return (self.source, self.second) if self.kind in PAIRED else (self.source,)
+
+    @property
+    def passes(self) -> bool:
+        """Whether what it sends back is its D, which is what arrives."""
+        return self.kind in PASSING and self.activation is None
 
     @property
     def result(self) -> Image | None:
         """What a convolution, a pool, a norm, a scale or a sum of images puts out."""
+        if self.made:
+            return self.made
         if self.kind in CALLED:
             return self.image
         return self.kernel.over(self.image, self.outputs) if self.kernel else None
@@ -82,19 +100,20 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     return Shape(kind, width, outputs, bias, None, image)
 
 
-def _bare(field: str, layer: dict[str, Any], *names: str) -> None:
+def bare(field: str, layer: dict[str, Any], *names: str) -> None:
     """That some fields are not said."""
+    called = (CALLED | ALSO_CALLED)[layer["kind"]]
     for name in names:
-        require(layer[name] is None, f"{field}.{name}: {CALLED[layer['kind']]} has none")
+        require(layer[name] is None, f"{field}.{name}: {called} has none")
 
 
 def _alike(field: str, layer: dict[str, Any], width: int, image: Image | None) -> Shape:
     """A norm or a scale, which puts out as many numbers as it takes."""
     kind, units = layer["kind"], image.channels if image else width
-    _bare(field, layer, "out", "kernel", "stride", "padding")
+    bare(field, layer, "out", "kernel", "stride", "padding")
     if kind == SCALE:
         return Shape(kind, 1, units, layer["bias"] is not False, None, image)
-    _bare(field, layer, "bias")
+    bare(field, layer, "bias")
     if kind == NORM:
         return Shape(kind, 1, units, True, None, image)
     within(f"{field} (numbers of a row)", 2, MOST, units)
@@ -103,7 +122,7 @@ def _alike(field: str, layer: dict[str, Any], width: int, image: Image | None) -
 
 def summed(field: str, layer: dict[str, Any], one: Values, other: Values) -> Shape:
     """A sum of the values of two layers."""
-    _bare(field, layer, "out", "bias", "kernel", "stride", "padding")
+    bare(field, layer, "out", "bias", "kernel", "stride", "padding")
     require(one[0] == other[0], f"{field}.with: {other[0]} numbers, and {one[0]} to be added to")
     require(one[1] == other[1], f"{field}.with: an image of other sides, or one of them is none")
     width, image = one

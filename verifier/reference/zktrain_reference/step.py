@@ -19,8 +19,9 @@ from .network import PROBABILITY_BITS, Layer, Network, Rounding, Taker
 from .norm import MOVE
 from .schema import LOOKED_UP
 from .shape import SLOPE_BITS
+from .shares import Shares
 from .tables import Table
-from .tensors import activation_tables
+from .tensors import activation_tables, shares_table
 
 Row = list[int]
 Matrix = list[Row]
@@ -98,6 +99,10 @@ class Step:
     # Of each batch norm its channels, and of each norm of rows these.
     channels: dict[int, Channels] = field(default_factory=dict)
     lines: dict[int, Lines] = field(default_factory=dict)
+    # Of each softmax of rows these.
+    shares: dict[int, Shares] = field(default_factory=dict)
+    # The inputs and what layers put out, sample by sample.
+    values: dict[int | None, Matrix] = field(default_factory=dict)
     moments: list[list[list[Moments]]] = field(default_factory=list)
     clock: int = 0
 
@@ -111,14 +116,15 @@ class Step:
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """From a batch's rows to the next parameters."""
         self.trace = {}
-        # The inputs and what layers put out, sample by sample.
-        values: dict[int | None, Matrix] = {None: inputs}
+        values = self.values = {None: inputs}
         for i, layer in enumerate(self.network.layers):
             taken = [values[k] for k in layer.taken]
             if layer.running:
                 self.channels[i] = self.measure(i, *taken)
             elif layer.norm:
                 self.lines[i] = self.measure_rows(i, *taken)
+            elif layer.softmax:
+                self.shares[i] = self.measure_shares(i, *taken)
             values[i] = [self.forward(i, *rows) for rows in zip(*taken)]
         self.errors = {i: [self.loss(z, y) for z, y in zip(values[i], labels)]}
         if self.network.adam:
@@ -150,6 +156,11 @@ class Step:
     def measure_rows(self, i: int, rows: Matrix) -> Lines:
         """The rows of a norm of rows."""
         return Lines(self.network.layers[i], rows)
+
+    def measure_shares(self, i: int, rows: Matrix) -> Shares:
+        """The rows of a softmax."""
+        layer = self.network.layers[i]
+        return Shares(layer, values_of(shares_table(layer)), rows)
 
     def forward(self, i: int, *rows: Row) -> Row:
         """A of one sample, from what is taken."""
@@ -186,7 +197,11 @@ class Step:
             return self.channels[i].normalized(row, weights[1])
         if layer.norm:
             return self.lines[i].normalized(len(self.trace.get(f"{i}.z", [])), row)
-        if layer.sum:
+        if layer.attention:
+            return self.attend(i, row, *other)
+        if layer.placed:
+            other = ([w for place in weights for w in place],)
+        if layer.passing:
             pairs = zip(row, *other)
             return [sum(f * x for f, x in zip(layer.factors, pair)) for pair in pairs]
         if layer.largest:
@@ -199,6 +214,15 @@ class Step:
             reads = zip(reads_of(layer, row), kernels(layer, weights))
             return [sum(x * w for x, w in zip(read, kernel)) for read, kernel in reads]
         return [x for patch in patches(layer, row) for x in times(patch, weights)]
+
+    def attend(self, i: int, row: Row, *other: Row) -> Row:
+        """X of one sample, of a layer of an attention."""
+        layer = self.network.layers[i]
+        if layer.softmax:
+            return self.shares[i].wide(len(self.trace.get(f"{i}.z", [])))
+        if layer.mixed:
+            return layer.attention.over_keys(row, *other)
+        return [layer.attention.factor * x for x in layer.attention.scores(row, *other)]
 
     def choose(self, window: list[int], row: Row) -> int:
         """Which number of a window is the largest, the first one of several."""
@@ -237,10 +261,31 @@ class Step:
         error = self.errors[taker.layer][sample]
         if taker.rounding is None:
             return [taker.factor * x for x in error]
-        sent = [0] * len(self.trace[f"{i}.a"][sample])
-        for m, x in self.sends(taker.layer, error, sample):
-            sent[m] += x
+        if self.network.layers[taker.layer].attention:
+            sent = self.attended(i, taker.layer, error, sample)
+        else:
+            sent = [0] * len(self.trace[f"{i}.a"][sample])
+            for m, x in self.sends(taker.layer, error, sample):
+                sent[m] += x
         return self.round(f"{i}.{taker.name}", sent, taker.rounding)
+
+    def attended(self, i: int, k: int, error: Row, sample: int) -> Row:
+        """X of what layer k, which is one of an attention, sends to layer i."""
+        layer, attention = self.network.layers[k], self.network.layers[k].attention
+        if layer.softmax:
+            shares = self.put_out(k)[sample]
+            means = [q for q, _, _ in self.trace[f"{k}.mean"][sample]]
+            return self.shares[k].sent(shares, error, means)
+        first, second = (self.values[source][sample] for source in layer.taken)
+        if layer.mixed:
+            if layer.source == i:
+                return attention.scores(error, second)
+            return attention.over_queries(first, error)
+        if layer.source == i:
+            sent = attention.over_keys(error, second)
+        else:
+            sent = attention.over_queries(error, first)
+        return [attention.factor * x for x in sent]
 
     def sends(self, i: int, error: Row, sample: int) -> Iterator[tuple[int, int]]:
         """What layer i sends back, number by number."""
@@ -293,6 +338,8 @@ class Step:
         network, layer = self.network, self.network.layers[i]
         if i in self.lines:
             self.lines[i].correlate(self.put_out(i), errors)
+        if i in self.shares:
+            self.average_shares(i, errors)
         if not layer.weighted:
             return []
         gradient = self.gradient(i, read, errors)
@@ -300,6 +347,12 @@ class Step:
             gradient = [self.round(f"{i}.clip", row, layer.clip) for row in gradient]
         updates = self.adapt(i, gradient) if network.adam else self.descend(i, gradient)
         return updates + (self.statistics(i) if layer.running else [])
+
+    def average_shares(self, i: int, errors: Matrix) -> None:
+        """W of each row of a softmax."""
+        layer, shares = self.network.layers[i], self.shares[i]
+        for put, error in zip(self.put_out(i), errors):
+            self.round(f"{i}.mean", shares.means(put, error), layer.row_mean)
 
     def descend(self, i: int, gradient: Matrix) -> Matrix:
         """δ of parameters that have gradients, without Adam."""
@@ -336,6 +389,9 @@ class Step:
         layer = self.network.layers[i]
         if layer.running:
             return self.channels[i].gradients(errors)
+        if layer.placed:
+            total, width = [sum(numbers) for numbers in zip(*errors)], layer.outputs
+            return [total[k : k + width] for k in range(0, len(total), width)]
         gradient = [[0] * layer.outputs for _ in self.weights[i]]
         for row, error in zip(read, errors):
             (gather_apart if layer.apart else gather)(gradient, layer, row, error)

@@ -5,6 +5,7 @@ from .geometry import Image
 from .network import DERIVATIVE_BITS, PROBABILITY_BITS, Layer, Network, Rounding
 from .schema import LOOKED_UP, SMOOTH
 from .sheet import Wanted
+from .softmax import SHARE_BITS
 from .tables import Table, range_table
 from .wide import Wide
 
@@ -50,10 +51,17 @@ def activation_tables(layer: Layer) -> list[Table]:
     return []
 
 
+def shares_table(layer: Layer) -> Table:
+    """What a softmax makes of what numbers are below the largest."""
+    return Table("exp", layer.input_bits, 2**SHARE_BITS)
+
+
 def tables_of(network: Network) -> list[Table]:
     """The tables, in order."""
     found = [SHORT]
     for layer in network.layers:
+        if layer.softmax:
+            found.append(shares_table(layer))
         found += activation_tables(layer)
     last = network.layers[-1]
     if network.loss == "softmax-cross-entropy":
@@ -116,7 +124,7 @@ def slices(network: Network) -> list[tuple[str, str, int]]:
     return [
         (digit_name(i, *digit), f"{i}.{stack.name}", k)
         for i, layer in enumerate(network.layers)
-        for stack in (layer.norm.stacks if layer.norm else ())
+        for stack in layer.stacks
         for k, digit in enumerate(stack.digits)
     ]
 
@@ -142,10 +150,15 @@ def trace_tensors(network: Network) -> Wanted:
     steps, batch = network.steps, network.batch
     for i, layer in enumerate(network.layers):
         units = _values(network, layer.outputs, layer.result)
-        for stack in layer.norm.stacks if layer.norm else ():
+        for stack in layer.stacks:
             groups = axes.sizes(axes.groups(layer, steps, batch))
             add((len(stack.digits), *groups), f"{i}.{stack.name}")
         add(units, f"{i}.z", *part_names(f"{i}.z", layer.z))
+        if layer.softmax:
+            rows = (*units[:-1], 1)
+            add(rows, f"{i}.max")
+            add(units, f"{i}.at_max", *[f"{i}.below"] * layer.attention.causal, f"{i}.e")
+            add(rows, f"{i}.mean", *part_names(f"{i}.mean", layer.row_mean))
         if layer.largest:
             size = layer.kernel.size
             *ahead, height, width = units
