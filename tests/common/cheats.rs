@@ -71,7 +71,8 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         let cells = fractional_digit(run, honest, label)
             .or_else(|| fractional(run, honest, label))
             .or_else(|| unread(run, honest, label))
-            .or_else(|| adam::fractional(run, honest, label));
+            .or_else(|| adam::fractional(run, honest, label))
+            .or_else(|| attention::fractional(run, honest, label));
         return cells.map(ForgedWitness::Field);
     };
     let mut sheet = sheet;

@@ -159,7 +159,7 @@ class Refusals(unittest.TestCase):
             ("last one", [convolution(2, 1), largest(2)], {}),
             ("last one", [mean()], {}),
             ("an activation has none", [largest(2), ("relu", {"kernel": 2}), end], {}),
-            ("activations", [linear(2)] * 65, {}),
+            ("activations", [linear(2)] * 257, {}),
         )
         for reason, layers, options in cases:
             options = {"image": [4, 4, 2], **options}

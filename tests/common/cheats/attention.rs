@@ -1,11 +1,15 @@
 //! Lies about shares of rows.
 
+use ark_bn254::Fr;
+use ark_ff::One;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::LayerKind;
+use zktrain_model::operators::ARRIVING;
 
-use super::Run;
+use super::{Run, cell};
 use crate::common::forge::attention::{numbers_of, row_of};
-use crate::common::forge::{Value, forge};
+use crate::common::forge::{Value, forge, slot};
+use crate::common::reference::{Cells, fraction};
 
 /// A softmax that takes another row's largest score, or other numbers for its scores; none if the label says something else.
 pub fn lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
@@ -47,12 +51,34 @@ pub fn lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
     told.map(|_| sheet)
 }
 
+/// A row's mean that is no integer, where all shares are one score's: what is sent to it is one more, an integer.
+pub fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
+    let prefix = label.strip_suffix(".mean.q.range")?;
+    let number: usize = prefix.strip_prefix("layer")?.parse().ok()?;
+    let network = run.key.network.network();
+    let layer = network.layers.get(number)?;
+    // The first position of a causal row looks at itself alone.
+    let shift = layer.softmax.as_ref().filter(|softmax| softmax.causal)?.mean.shift;
+    let below = layer.from?;
+    let sent = format!("layer{below}.{}.r0", ARRIVING[slot(network, number, below)]);
+    let mut cells = Cells::new(honest);
+    for (name, by) in [
+        (format!("{prefix}.mean.q"), -fraction(shift)),
+        (format!("{prefix}.mean.r0"), Fr::one()),
+        (sent, Fr::one()),
+    ] {
+        let (id, flat) = cell(honest, &name, &[0; 5]);
+        cells.replace(&name, flat, Fr::from(honest.get(id, flat)) + by);
+    }
+    Some(cells)
+}
+
 /// Whether the lie begins with a row's largest number, which is told here.
 fn begins(what: &str, v: &mut Value) -> bool {
     match what {
         "at_max.attained" | "at_max.one" if v.high == [1] && v.q < 1 << 12 => v.q += 1,
         // A score behind the mask, of a row whose own have numbers still.
-        "at_max.masked" if v.high == [1] && (1..64).contains(&(v.context - v.q)) => v.q = v.context,
+        "at_max.masked" if v.context > v.q && v.low[0] > 1 << 14 => v.q = v.context,
         _ => return false,
     }
     true

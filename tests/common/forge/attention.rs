@@ -134,8 +134,9 @@ impl Forge<'_, '_> {
         value.q
     }
 
-    /// Rows of a step. Of a maximum `context` is the largest number behind those that may be looked at; of a mark its key. Both
-    /// have 1 in `high` if the first two numbers are both the largest.
+    /// Rows of a step. Of a maximum `context` is the largest number behind those that may be looked at, and `low` the sum that there
+    /// would be if it were the maximum; of a mark `context` is its key. Both have 1 in `high` if the first two numbers are both
+    /// the largest.
     pub fn softmax_forward(&mut self, t: usize, l: usize, input: &Matrix) -> SoftmaxStep {
         let layer = &self.network.layers[l];
         let [heads, queries, _] = sizes(layer);
@@ -157,7 +158,13 @@ impl Forge<'_, '_> {
                     high: vec![i64::from(alike)],
                     ..Value::default()
                 };
-                let max = self.told(&name("max"), at, &index, more(largest, behind));
+                let numbers_below = |max: i64| -> i64 {
+                    let keys = all[..allowed].iter().map(|i| usize::try_from(max - a[*i]));
+                    keys.map(|key| key.map_or(0, |key| i64::from(table[key]))).sum()
+                };
+                let sum = if behind > largest { numbers_below(behind) } else { 0 };
+                let of_max = Value { low: vec![sum], ..more(largest, behind) };
+                let max = self.told(&name("max"), at, &index, of_max);
                 let first = all.iter().position(|i| a[*i] == largest).unwrap();
                 let place = place.map_or(-1, |place| (allowed + place) as i64);
                 let mut sum = 0;

@@ -99,7 +99,7 @@ class Manifest:
                 del ends[i - 1]
             ends[i] = len(found) - 1
             before = kind
-        within("model.layers (but activations)", 1, 64, len(found))
+        within("model.layers (but activations)", 1, 256, len(found))
         require(before == "linear", "model.layers: the last one is linear")
         self._taken(found, ends)
         return found
