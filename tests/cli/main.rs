@@ -2,6 +2,7 @@
 
 mod adam;
 mod answers;
+mod attention;
 mod chain;
 mod commands;
 #[path = "../common/mod.rs"]

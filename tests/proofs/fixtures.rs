@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
-use common::cases::{Case, LossKind};
+use common::cases::{Case, Images, LossKind};
 use common::{Run, srs};
 use rand::rngs::OsRng;
 use zktrain_backends::halo2::key::Halo2Key;
@@ -27,6 +27,7 @@ use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
+use zktrain_trainer::transformer::attention;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::evm::{encode_key, key_hash};
 use zktrain_verify::groth16::Groth16Key;
@@ -37,7 +38,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// Networks with the files' names.
-fn cases() -> [(&'static str, Case); 5] {
+fn cases() -> [(&'static str, Case); 6] {
     let relu = Case { row_log: 7, momentum: 0.9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let kinds = vec![Some(LayerKind::Tanh), Some(LayerKind::Sigmoid)];
     let kernels = [
@@ -63,7 +64,26 @@ fn cases() -> [(&'static str, Case); 5] {
     let pools =
         Case { image: Some(([6, 6, 2], layers)), kinds, widths: vec![0, 2], ..relu.clone() };
     let adam = Case { adam: Some(Optimizer::adam(0.01)), ..relu.clone() };
-    [("relu", relu), ("smooth", smooth), ("convolution", images), ("pooled", pools), ("adam", adam)]
+    let attending = Case { image: Some(attending()), kinds: vec![None], ..relu.clone() };
+    let attending = Case { widths: vec![0, 3], ..attending };
+    [
+        ("relu", relu),
+        ("smooth", smooth),
+        ("convolution", images),
+        ("pooled", pools),
+        ("adam", adam),
+        ("attention", attending),
+    ]
+}
+
+/// A causal attention of two heads over four positions.
+fn attending() -> Images {
+    let each = LayerSpec::conv2d(4, Kernel { size: 1, stride: 1, padding: 0 }, true);
+    let from = Some(1);
+    let taking = [each; 3].map(|layer| LayerSpec { from, ..layer });
+    let first = [each, LayerSpec::of(LayerKind::Positions)];
+    let layers = first.into_iter().chain(taking).chain(attention(2, true, [2, 3, 4]));
+    ([4, 1, 3], layers.collect())
 }
 
 fn write(name: &str, case: &Case) {

@@ -9,7 +9,7 @@ use crate::images::Images;
 
 /// A block: attention and two layers behind it, over sequences of positions with as many channels as it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
+pub struct TransformerBlock {
     /// Channels of a position.
     pub channels: usize,
     /// Heads, a power of two.
@@ -40,13 +40,14 @@ impl Transformer {
     pub fn layers(&self) -> Images {
         let Self { channels, heads, causal, .. } = *self;
         let mut layers = vec![each(channels), LayerSpec::of(LayerKind::Positions)];
-        (0..self.blocks).for_each(|_| Block { channels, heads, causal }.add_to(&mut layers));
+        (0..self.blocks)
+            .for_each(|_| TransformerBlock { channels, heads, causal }.add_to(&mut layers));
         layers.extend(norm());
         Images { image: [self.positions, 1, self.inputs], layers }
     }
 }
 
-impl Block {
+impl TransformerBlock {
     /// Appends its layers, which take what the last one puts out.
     pub fn add_to(&self, layers: &mut Vec<LayerSpec>) {
         self.attention(layers);

@@ -26,7 +26,7 @@ class Uncompressed(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.keys = {
-            n: Key(Manifest(data(f"{n}_v1.toml").decode()), STRING) for n in ("relu", "smooth", "convolution", "adam")
+            n: Key(Manifest(data(f"{n}_v1.toml").decode()), STRING) for n in ("relu", "smooth", "convolution", "adam", "attention")
         }
         cls.proof = proof("relu_training1_v1.NOT-ZK")
 

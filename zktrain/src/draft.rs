@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use zktrain_model::manifest::{LayerKind, Loss, Manifest, Optimizer, Training};
+use zktrain_model::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Training};
 use zktrain_trainer::dataset::{Source, Table};
-use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft};
+use zktrain_trainer::{DraftOptions, Images, Scaling, calibrate, draft};
 
 use crate::error::Error;
 
@@ -43,6 +43,24 @@ impl Draft {
     #[must_use]
     pub fn ignore(mut self, column: impl Into<String>) -> Self {
         self.ignored.push(column.into());
+        self
+    }
+
+    /// Columns that are the numbers of an image of this height, width and depth, and layers over it, before the hidden ones. A
+    /// sequence is an image of one column.
+    ///
+    /// ```
+    /// use zktrain::{Draft, Kernel, LayerKind, LayerSpec, TransformerBlock};
+    ///
+    /// // Eight positions of two numbers each are 16 columns.
+    /// let each = LayerSpec::conv2d(8, Kernel { size: 1, stride: 1, padding: 0 }, true);
+    /// let mut layers = vec![each, LayerSpec::of(LayerKind::Positions)];
+    /// TransformerBlock { channels: 8, heads: 2, causal: false }.add_to(&mut layers);
+    /// let draft = Draft::predicting("malignant").image([8, 1, 2], layers);
+    /// ```
+    #[must_use]
+    pub fn image(mut self, image: [usize; 3], layers: impl Into<Vec<LayerSpec>>) -> Self {
+        self.options.images = Some(Images { image, layers: layers.into() });
         self
     }
 

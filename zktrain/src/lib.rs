@@ -29,12 +29,14 @@ pub use zktrain_ceremony::groth16::ProvingKey;
 pub use zktrain_commit::random::LocalKey;
 pub use zktrain_model::Hash;
 pub use zktrain_model::manifest::{
-    LayerKind, Loss, Manifest, Network, Optimizer, OptimizerKind, Schedule, ScheduleKind, Training,
+    Kernel, LayerKind, LayerSpec, Loss, Manifest, Network, Optimizer, OptimizerKind, Schedule,
+    ScheduleKind, Training,
 };
 pub use zktrain_model::size::Limits;
 pub use zktrain_model::trace::Parameters;
 pub use zktrain_statement::statements::{Binding, TrainingStatement};
 pub use zktrain_trainer::dataset::{Dataset, Source, Table};
+pub use zktrain_trainer::transformer::{Transformer, TransformerBlock};
 pub use zktrain_trainer::{Metrics, Scaling};
 pub use zktrain_verify::file::{Registration, StoredProof};
 pub use zktrain_verify::groth16::Groth16Key;

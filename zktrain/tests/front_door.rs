@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zktrain::{
     Binding, Dataset, Draft, Error, LocalKey, Manifest, Nonce, Optimizer, Prover, ReferenceString,
-    RootTrust, Source, Table, Verifier,
+    RootTrust, Source, Table, Transformer, Verifier,
 };
 
 const CSV: &str = "../data/breast_cancer.csv";
@@ -39,6 +39,28 @@ fn a_chain_with_adam_is_verified() {
     swapped.proofs.swap(0, 1);
     let builder = Verifier::builder(&manifest, &srs).pin_manifest(manifest.hash());
     assert!(builder.build().unwrap().verify(&swapped).is_err());
+}
+
+/// Digits as sequences of 16 positions with four pixels each.
+#[test]
+fn a_transformer_is_proven_and_verified() {
+    let all = Source::Csv("../data/digits.csv".into()).read("label").unwrap();
+    let table = all.shuffled(1).split(0.9).0;
+    let (positions, inputs, channels, heads, blocks) = (16, 4, 8, 2, 1);
+    let transformer = Transformer { positions, inputs, channels, heads, blocks, causal: true };
+    let images = transformer.layers();
+    let draft = Draft::predicting("label").image(images.image, images.layers).hidden([]).batch(32);
+    let manifest = draft.calibrate(&table).unwrap();
+    let srs = ReferenceString::insecure(&manifest).unwrap();
+    let data = table.quantized(&manifest, &manifest.network().unwrap()).unwrap();
+    let mut prover = Prover::builder(&manifest, &srs).uncompressed().build(&data).unwrap();
+    let chain = prover.prove(2).unwrap().clone();
+    let verifier = || Verifier::builder(&manifest, &srs).pin_manifest(manifest.hash());
+    let verdict = verifier().build().unwrap().verify(&chain).unwrap();
+    assert_eq!((verdict.steps, verdict.proofs), (2, 2));
+    let mut swapped = chain;
+    swapped.proofs.swap(0, 1);
+    assert!(verifier().build().unwrap().verify(&swapped).is_err());
 }
 
 fn refused<T, E>(result: Result<T, E>) -> Error

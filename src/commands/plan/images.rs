@@ -1,7 +1,7 @@
 //! Images and the layers over them as options name them.
 
 use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
-use zktrain_trainer::transformer::Block;
+use zktrain_trainer::transformer::TransformerBlock;
 
 use super::value;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub fn layers(texts: &[String]) -> Result<Vec<LayerSpec>, Error> {
             let expected = "another layer before the first block, like conv:64:1";
             return Err(value("--layer", expected, text));
         };
-        Block { channels, heads, causal }.add_to(&mut all);
+        TransformerBlock { channels, heads, causal }.add_to(&mut all);
     }
     Ok(all)
 }
