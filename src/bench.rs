@@ -242,10 +242,13 @@ impl Setup {
         set_row_log(&mut manifest, options.row_log);
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.
-        let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
+        let bounded = zktrain_project::limits::of_environment()?.admit(network.clone())?;
+        let power = match options.systems.is_empty() {
+            true => network.row_log,
+            false => halo2::power(&bounded).max(CIRCUIT_POWER),
+        };
         let srs =
             Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check()?;
-        let bounded = zktrain_project::limits::of_environment()?.admit(network.clone())?;
         let key = derive_key(manifest.hash(), bounded, &srs)?;
         let secret = LocalKey::generate()?;
         let seed = 1;

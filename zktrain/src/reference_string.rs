@@ -7,6 +7,8 @@ use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::{CheckedSrs, MAX_POWER, Srs, ceremonies};
 use zktrain_model::Hash;
 use zktrain_model::manifest::Manifest;
+use zktrain_model::size::Limits;
+use zktrain_prove::halo2::power;
 
 use crate::error::Error;
 
@@ -27,7 +29,8 @@ impl ReferenceString {
     /// # Errors
     /// If the manifest is refused or a draft, or there is no randomness.
     pub fn insecure(manifest: &Manifest) -> Result<Self, Error> {
-        Self::insecure_of(manifest.network()?.row_log.max(CIRCUIT_POWER))
+        let network = Limits::default().admit(manifest.network()?)?;
+        Self::insecure_of(power(&network).max(CIRCUIT_POWER))
     }
 
     /// As [`Self::insecure`], of `2^power` powers: for circuits that are larger than most.

@@ -25,46 +25,48 @@ impl Heads {
     }
 
     /// `left·rightᵀ` of each head: `(queries, channels)` and `(keys, channels)` to `(queries, keys, heads)`.
-    fn met(&self, left: ArrayView1<'_, f64>, right: ArrayView1<'_, f64>) -> Array1<f64> {
+    fn met(&self, left: &[f64], right: &[f64]) -> Array1<f64> {
         let width = left.len() / self.queries / self.count;
-        let channel = |at: usize, head: usize| (at * self.count + head) * width;
-        Array1::from_shape_fn(self.queries * self.keys * self.count, |i| {
-            let (pair, head) = (i / self.count, i % self.count);
-            let (l, r) = (channel(pair / self.keys, head), channel(pair % self.keys, head));
-            (0..width).map(|e| left[l + e] * right[r + e]).sum()
-        })
+        let mut all = Vec::with_capacity(self.queries * self.keys * self.count);
+        for own in left.chunks_exact(self.count * width) {
+            for other in right.chunks_exact(self.count * width) {
+                let heads = own.chunks_exact(width).zip(other.chunks_exact(width));
+                all.extend(heads.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>()));
+            }
+        }
+        Array1::from_vec(all)
     }
 
     /// `weights·right` of each head, or of weights with queries and keys exchanged.
-    fn mixed(
-        &self,
-        weights: ArrayView1<'_, f64>,
-        right: ArrayView1<'_, f64>,
-        transposed: bool,
-    ) -> Array1<f64> {
+    fn mixed(&self, weights: &[f64], right: &[f64], transposed: bool) -> Array1<f64> {
         let (to, over) =
             if transposed { (self.keys, self.queries) } else { (self.queries, self.keys) };
-        let width = right.len() / over / self.count;
-        Array1::from_shape_fn(to * self.count * width, |i| {
-            let (at, channel) = (i / (self.count * width), i % (self.count * width));
-            let head = channel / width;
-            let term = |other: usize| {
+        let channels = right.len() / over;
+        let width = channels / self.count;
+        let mut all = vec![0.0; to * channels];
+        for (at, own) in all.chunks_exact_mut(channels).enumerate() {
+            for (other, row) in right.chunks_exact(channels).enumerate() {
                 let (query, key) = if transposed { (other, at) } else { (at, other) };
-                let weight = weights[(query * self.keys + key) * self.count + head];
-                weight * right[other * self.count * width + channel]
-            };
-            (0..over).map(term).sum()
-        })
+                let weights = &weights[(query * self.keys + key) * self.count..][..self.count];
+                let heads = own.chunks_exact_mut(width).zip(row.chunks_exact(width)).zip(weights);
+                for ((own, row), weight) in heads {
+                    own.iter_mut().zip(row).for_each(|(own, x)| *own += weight * x);
+                }
+            }
+        }
+        Array1::from_vec(all)
     }
 }
 
 /// A row for each sample.
 fn by_sample(
     [left, right]: [&Array2<f64>; 2],
-    row: impl Fn(ArrayView1<'_, f64>, ArrayView1<'_, f64>) -> Array1<f64>,
+    row: impl Fn(&[f64], &[f64]) -> Array1<f64>,
 ) -> Array2<f64> {
     let pairs = left.rows().into_iter().zip(right.rows());
-    let rows: Vec<Array1<f64>> = pairs.map(|(left, right)| row(left, right)).collect();
+    let numbers = |row: ArrayView1<'_, f64>| row.to_vec();
+    let rows: Vec<Array1<f64>> =
+        pairs.map(|(left, right)| row(&numbers(left), &numbers(right))).collect();
     let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
     ndarray::stack(Axis(0), &views).unwrap_or_else(|_| Array2::zeros((left.nrows(), 0)))
 }

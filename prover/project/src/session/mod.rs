@@ -11,7 +11,7 @@ use zktrain_model::certificate::{Certificate, certify_dataset, certify_training}
 use zktrain_model::compile::compile_dataset;
 use zktrain_model::manifest::{Manifest, Network};
 use zktrain_model::size::Bounded;
-use zktrain_prove::halo2::powers;
+use zktrain_prove::halo2::{power, powers};
 use zktrain_prove::prove::ProveError;
 use zktrain_prove::training::derive_key;
 use zktrain_statement::key::{TrainingKey, check_readable};
@@ -244,13 +244,13 @@ fn check_prefix(file: &SrsFile, powers: usize, cache: &Cache) -> Result<CheckedS
 /// The string of the owner's project, generated where it may be.
 fn project_srs(
     project: &Project,
-    network: &Network,
+    network: &Bounded,
     notices: &dyn Notices,
 ) -> Result<SrsFile, Error> {
     let path = project.resolve(&project.local()?.srs);
     let own = path == project.default_srs_path() && !files::is_there(&project.dataset_path())?;
     if own && !files::is_there(&path)? {
-        let power = network.row_log.max(CIRCUIT_POWER);
+        let power = power(network).max(CIRCUIT_POWER);
         notices.say(&format!("generating a reference string of 2^{power} powers"));
         let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
         let srs = srs.map_err(|source| srs_error(&path, source))?;

@@ -7,7 +7,9 @@ use zktrain_backends::halo2::gates::FIXED;
 use zktrain_backends::halo2::key::Halo2Key;
 use zktrain_backends::halo2::{shape, tape::Tape};
 use zktrain_model::Hash;
+use zktrain_model::compile::compile_training;
 use zktrain_model::relation::Relation;
+use zktrain_model::size::Bounded;
 use zktrain_msm::polynomial::evaluate;
 
 use super::domain::{EvaluationDomain, PIECES};
@@ -89,6 +91,14 @@ impl ProvingKey {
 /// [`Halo2ProveError::Shape`] if the relation has no argument.
 pub fn log_rows(relation: &Relation) -> Result<u32, Halo2ProveError> {
     Ok(shape(relation).map_err(Halo2ProveError::Argument)?.log_rows())
+}
+
+/// Powers of a reference string, as a logarithm, that a network's rows and the circuit of its steps take. What is wrong with a
+/// relation is said when its key is derived, not here.
+pub fn power(network: &Bounded) -> u32 {
+    let relation = compile_training(network).ok().map(|(relation, _)| relation);
+    let circuit = relation.and_then(|relation| log_rows(&relation).ok());
+    circuit.unwrap_or(0).max(network.row_log)
 }
 
 /// Derives the keys of a relation. Depends on the relation and on the reference

@@ -25,7 +25,7 @@ mod tests;
 mod transcript;
 
 pub use blinding::Blinding;
-pub use keys::{Halo2Keys, derive, derive_tape, log_rows};
+pub use keys::{Halo2Keys, derive, derive_tape, log_rows, power};
 pub use params::{Halo2Params, ParamsError, powers};
 pub use prove::{prove, prove_by, prove_tape};
 
