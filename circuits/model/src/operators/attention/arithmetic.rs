@@ -4,7 +4,6 @@ use super::{Heads, Scores, Values};
 use crate::operators::{Arithmetic, Pass, SavedTensors, TensorKernels, Untraced};
 use crate::trace::LayerTrace;
 
-/// What is summed: over which of a head's numbers, or over which positions.
 impl Heads {
     /// Where a channel of a head is, at a position of a sample.
     fn row(

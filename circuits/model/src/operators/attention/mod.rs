@@ -24,8 +24,10 @@ use crate::relation::{DimMap, Domain};
 
 /// Most positions of a sequence: a share of a row has as many bits as are left by them.
 pub(crate) const MAX_POSITIONS: usize = 256;
-/// Most heads, and most channels of one.
+/// Most heads.
 const MAX_HEADS: usize = 64;
+/// Most channels of a head.
+const MAX_CHANNELS: usize = 256;
 
 /// Sizes of an attention, and the scale of the second of the two that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Scores: the product of the channels of two positions, over the root of their number, for each head.
 
-use super::{Heads, MAX_HEADS, Places, heads, pairs, positions, power, refuse, rows};
+use super::{Heads, MAX_CHANNELS, Places, heads, pairs, positions, power, refuse, rows};
 use crate::compile::{CompileError, Declaration, PointwiseBuilder, RelationBuilder};
 use crate::manifest::{
     Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind as Kind,
@@ -56,7 +56,7 @@ impl Transform for Scores {
             let kind = Kind::Heads { heads, first: queries.channels, second: keys.channels };
             return Err(ManifestError::new(format!("{field}.heads"), kind));
         }
-        power("channels of a head", field, MAX_HEADS * 4, queries.channels / heads)?;
+        power("channels of a head", field, MAX_CHANNELS, queries.channels / heads)?;
         let sides = [positions(field, queries)?, positions(field, keys)?];
         let output = Features { channels: heads, image: Some(sides) };
         Ok(Shape { heads, ..Shape::new(spec.kind, queries, output) })

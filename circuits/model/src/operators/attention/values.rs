@@ -1,6 +1,8 @@
 //! What a position takes of all others: their channels, each head's by its own shares.
 
-use super::{Heads, MAX_HEADS, MAX_POSITIONS, Places, pairs, positions, power, refuse, rows};
+use super::{
+    Heads, MAX_CHANNELS, MAX_HEADS, MAX_POSITIONS, Places, pairs, positions, power, refuse, rows,
+};
 use crate::compile::{CompileError, Declaration, PointwiseBuilder, RelationBuilder};
 use crate::manifest::{
     Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind as Kind,
@@ -40,18 +42,17 @@ impl Transform for Values {
         refuse(field, "causal", spec.causal.is_some())?;
         let keys = positions(field, values)?;
         let heads = power("heads", field, MAX_HEADS, shares.channels)?;
-        let Some([queries, taken]) = shares.image.filter(|[_, taken]| *taken == keys) else {
+        let Some([queries, _]) = shares.image.filter(|[_, taken]| *taken == keys) else {
             let expected = Features { channels: heads, image: Some([keys, keys]) };
             let kind = Kind::Unlike { expected, got: *shares };
             return Err(ManifestError::new(format!("{field}.from"), kind));
         };
-        debug_assert_eq!(taken, keys);
         power("positions", field, MAX_POSITIONS, queries)?;
         if values.channels % heads != 0 {
             let kind = Kind::Heads { heads, first: values.channels, second: values.channels };
             return Err(ManifestError::new(format!("{field}.with"), kind));
         }
-        power("channels of a head", field, MAX_HEADS * 4, values.channels / heads)?;
+        power("channels of a head", field, MAX_CHANNELS, values.channels / heads)?;
         let output = Features { channels: values.channels, image: Some([queries, 1]) };
         Ok(Shape { heads, ..Shape::new(spec.kind, shares, output) })
     }
