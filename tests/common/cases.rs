@@ -100,7 +100,8 @@ impl Case {
             LossKind::MseTarget => (Loss::Mse, 1),
         };
         let inner = self.widths.len() - 2;
-        let bias = |layer: usize| self.unbiased & (1 << layer) == 0;
+        // Deep networks have more layers than there are bits.
+        let bias = |layer: usize| self.unbiased & (1 << (layer % 32)) == 0;
         let norm = LayerSpec::of(LayerKind::BatchNorm);
         let over_image = self.image.iter().flat_map(|(_, layers)| layers).copied();
         let over_image = over_image.filter(|layer| self.batch > 0 || layer.kind != norm.kind);
