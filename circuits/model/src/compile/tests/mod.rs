@@ -363,6 +363,46 @@ fn an_axis_is_followed_once_in_a_term() {
     assert!(small(|b, x| vanishes(b, once(x))).is_ok());
 }
 
+/// Two axes make up a dimension bit by bit, and two that are compared have the same positions: none with padding.
+#[test]
+fn what_is_said_of_two_axes_fits_them() {
+    let found = |sizes: &[usize], domain: &[usize], maps: &[DimMap], masks: &[AxisFactor]| {
+        let mut allocator = Allocator::new(4);
+        let parts = [("x".to_owned(), sizes.to_vec()), ("count".to_owned(), vec![1 << 16])];
+        let ids = allocator.place(Group::Trace, &parts);
+        let mut builder = declaring([TableKind::Range(16)]);
+        let form = match maps {
+            [] => Linear::zero().plus_constant_masked(1, masks),
+            _ => Linear::zero().plus_masked(1, ids[0], maps, masks),
+        };
+        builder.linear("it".into(), Domain::new(domain), form);
+        builder.finish(allocator.finish(), &ids[1..]).err()
+    };
+    let size = |expected, got| {
+        Some(Malformed { label: "it".into(), fault: RelationFault::Size { expected, got } }.into())
+    };
+    let joined = [DimMap::Joined(0, 1)];
+    assert_eq!(found(&[8], &[2, 4], &joined, &[]), None);
+    // Of a row and across its end.
+    assert_eq!(found(&[64], &[8, 8], &joined, &[]), None);
+    assert_eq!(found(&[8], &[4, 4], &joined, &[]), size(8, 16));
+    assert_eq!(found(&[8], &[2, 3], &joined, &[]), size(4, 3));
+    assert_eq!(found(&[16], &[3, 4], &joined, &[]), size(4, 3));
+    let compared = [AxisFactor::NotAfter(1, 0)];
+    assert_eq!(found(&[8], &[4, 4], &[], &compared), None);
+    assert_eq!(found(&[8], &[8, 4], &[], &compared), size(4, 8));
+    assert_eq!(found(&[8], &[3, 3], &[], &compared), size(4, 3));
+    for masks in [[AxisFactor::NotAfter(1, 2)], [AxisFactor::NotAfter(2, 1)]] {
+        assert!(found(&[8], &[4, 4], &[], &masks).is_some());
+    }
+    let fault =
+        |axis| Some(Malformed { label: "it".into(), fault: RelationFault::Twice { axis } }.into());
+    let same = [AxisFactor::NotAfter(1, 1)];
+    assert_eq!(found(&[8], &[4, 4], &[], &same), fault(1));
+    // A mask of cells on one of its axes is no product.
+    assert_eq!(found(&[4], &[4, 4], &[DimMap::Axis(0)], &compared), fault(0));
+}
+
 /// Its weights are those of rows or of positions in a row, and no product of both.
 #[test]
 fn no_window_slides_and_no_total_runs_across_the_end_of_a_row() {

@@ -61,7 +61,12 @@ fn positions(field: &str, of: &Features) -> Result<usize, ManifestError> {
 }
 
 /// A number that is a power of two.
-fn power(what: &str, field: &str, most: usize, got: usize) -> Result<usize, ManifestError> {
+pub(super) fn power(
+    what: &str,
+    field: &str,
+    most: usize,
+    got: usize,
+) -> Result<usize, ManifestError> {
     let field = format!("{field}: {what}");
     if !(1..=most).contains(&got) {
         return Err(range(&field, 1, most, got));

@@ -195,6 +195,43 @@ fn what_an_attention_cannot_take_is_refused() {
         let error = refused(from, to);
         assert!(error.contains(expected), "{to}: {error}");
     }
+    // What several layers that take shares send has more than 16 bits together.
+    let twice = TEXT
+        .replace(
+            r#"{ kind = "positions" },"#,
+            r#"{ kind = "attention_values", from = 5, with = 3 }, { kind = "add", with = 6 },"#,
+        )
+        .replace(
+            "{ z_frac = 8, grad_frac = 10, eta = 32768 },",
+            "{ z_frac = 8, grad_frac = 10 }, { z_frac = 8, grad_frac = 10 },",
+        );
+    let error = Manifest::from_toml(&twice).unwrap_err().to_string();
+    assert!(error.contains("quantization.layers[5].grad_frac"), "{error}");
+    // A softmax of what are no scores, with more keys than queries, or of three channels.
+    let alone = |image: &str, channels: &str, causal: &str| {
+        let start = TEXT.find("layers = [").unwrap();
+        let end = TEXT.find("[optimizer]").unwrap();
+        let layers = format!(
+            "layers = [{{ kind = \"conv2d\", out = {channels}, kernel = 1 }}, {{ kind = \"softmax\"{causal} }}, \
+             {{ kind = \"linear\", out = 1 }}]\n"
+        );
+        let text = format!("{}{layers}{}", &TEXT[..start], &TEXT[end..]);
+        let start = text.rfind("layers = [").unwrap();
+        let scales = "layers = [{ z_frac = 6, grad_frac = 12, eta = 128 }, { z_frac = 14, grad_frac = 10 }, \
+                      { z_frac = 8, eta = 8 }]\n";
+        let text = format!("{}{scales}", &text[..start]);
+        Manifest::from_toml(&text.replace("[2, 1, 4]", image)).map(|_| ())
+    };
+    alone("[2, 2, 2]", "2", ", causal = true").unwrap();
+    alone("[2, 4, 1]", "2", "").unwrap();
+    for (image, channels, causal, expected) in [
+        ("[2, 4, 1]", "2", ", causal = true", "model.layers[1].causal"),
+        ("[2, 4, 1]", "3", "", "model.layers[1]: channels"),
+        ("[8, 1, 1]", "512", "", "model.layers[1]: channels"),
+    ] {
+        let error = alone(image, channels, causal).unwrap_err().to_string();
+        assert!(error.contains(expected), "{image} {channels}: {error}");
+    }
     // Three positions.
     let three = TEXT.replace("input = 8", "input = 12").replace("[2, 1, 4]", "[3, 1, 4]");
     let error = Manifest::from_toml(&three.replace("count = 8", "count = 12")).unwrap_err();

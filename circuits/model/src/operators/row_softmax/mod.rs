@@ -8,12 +8,12 @@
 mod arithmetic;
 mod relation;
 
-use super::attention::MAX_POSITIONS;
+use super::attention::{MAX_POSITIONS, power};
 use super::{Scale, Sent, Transform, parameterless};
 use crate::compile::{CompileError, Declaration};
 use crate::manifest::{
     Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind as Kind,
-    PROBABILITY_FRAC, RoundSpec, Shape, Wide, in_range, no_kernel, no_weights, range,
+    PROBABILITY_FRAC, RoundSpec, Shape, Wide, in_range, no_kernel, no_weights,
 };
 use crate::operators::site::differs;
 use crate::quant::Expansion;
@@ -75,18 +75,10 @@ impl Transform for RowSoftmax {
         let Some([queries, keys]) = input.image else {
             return Err(ManifestError::new(field, Kind::NoSequence { got: *input }));
         };
-        for (what, most, got) in [
-            ("channels", MAX_POSITIONS, input.channels),
-            ("positions", MAX_POSITIONS, queries),
-            ("positions", MAX_POSITIONS, keys),
-        ] {
-            let field = format!("{field}: {what}");
-            if !(1..=most).contains(&got) {
-                return Err(range(&field, 1, most, got));
-            }
-            if !got.is_power_of_two() {
-                return Err(ManifestError::new(field, Kind::NotPowerOfTwo { got }));
-            }
+        for (what, got) in
+            [("channels", input.channels), ("positions", queries), ("positions", keys)]
+        {
+            power(what, field, MAX_POSITIONS, got)?;
         }
         let causal = spec.causal.unwrap_or(false);
         if causal && queries != keys {
