@@ -184,7 +184,16 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
         model,
         optimizer: options.optimizer,
         training: options.training,
-        data: Data { label: options.label.clone(), classes, target, uniform, features },
+        data: Data {
+            label: options.label.clone(),
+            classes,
+            target,
+            uniform,
+            features,
+            weighted: false,
+            class_weights: None,
+            tokens: None,
+        },
         quantization: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use zktrain_model::manifest::{Loss, Network};
+use zktrain_model::manifest::{Loss, Network, PROBABILITY_FRAC};
 use zktrain_model::trace::{Parameters, Trace};
 
 use crate::dataset::Dataset;
@@ -14,11 +14,11 @@ const ROWS: usize = 1024;
 /// Mean loss and share of correct predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Metrics {
-    /// Mean loss a sample, in nats for cross entropy.
+    /// Mean loss a sample, or a label where each position has one; by their weights; in nats for cross entropy.
     pub loss: f64,
     /// Share of samples whose class is predicted; `None` for a regression.
     pub accuracy: Option<f64>,
-    /// Samples seen.
+    /// Samples seen, or labels where each position has one; without those of weight zero.
     pub samples: usize,
 }
 
@@ -70,6 +70,7 @@ pub fn evaluate(
         loss: a.loss + b.loss,
         correct: a.correct + b.correct,
         samples: a.samples + b.samples,
+        weight: a.weight + b.weight,
     });
     Ok(total.metrics(network))
 }
@@ -79,6 +80,8 @@ struct Sums {
     loss: f64,
     correct: usize,
     samples: usize,
+    /// Of all samples together.
+    weight: f64,
 }
 
 impl Sums {
@@ -88,8 +91,16 @@ impl Sums {
             return sums;
         };
         let n = last.n_out;
+        let whole = if network.weighted { 1 << PROBABILITY_FRAC } else { 1 };
         let real = |x: i64| libm::scalbn(x as f64, -(last.z_frac as i32));
         for (z, y) in z.chunks_exact(n).zip(labels.chunks_exact(n)) {
+            let weight = match network.one_hot {
+                true => f64::from(y.iter().sum::<i32>()) / f64::from(whole),
+                false => 1.0,
+            };
+            if weight == 0.0 {
+                continue;
+            }
             let (loss, correct) = match network.loss {
                 Loss::SoftmaxCrossEntropy => softmax(z, y, real),
                 Loss::Logistic => logistic(real(z[0].into()), y[0]),
@@ -101,7 +112,8 @@ impl Sums {
                     (loss, first_maximum(z) == first_maximum(y))
                 }
             };
-            sums.loss += loss;
+            sums.loss += weight * loss;
+            sums.weight += weight;
             sums.correct += usize::from(correct);
             sums.samples += 1;
         }
@@ -118,14 +130,15 @@ impl Sums {
             error * error / 2.0
         };
         let loss = z.iter().zip(targets).map(half_square).sum();
-        Self { loss, correct: 0, samples: targets.len() / last.n_out.max(1) }
+        let samples = targets.len() / last.n_out.max(1);
+        Self { loss, correct: 0, samples, weight: samples as f64 }
     }
 
     fn metrics(self, network: &Network) -> Metrics {
         let count = self.samples.max(1) as f64;
         let regression = network.loss == Loss::Mse && !network.one_hot;
         Metrics {
-            loss: self.loss / count,
+            loss: self.loss / if self.weight > 0.0 { self.weight } else { 1.0 },
             accuracy: (!regression).then_some(self.correct as f64 / count),
             samples: self.samples,
         }

@@ -49,6 +49,8 @@ pub struct Extremes {
 #[derive(Debug, Clone)]
 pub struct FloatTrainer {
     shapes: Vec<Shape>,
+    /// Labels whose mean loss a step follows, however many of them a batch has.
+    labels: usize,
     loss: Loss,
     rule: Rule,
     parameters: Vec<FloatLayer>,
@@ -75,6 +77,7 @@ impl FloatTrainer {
             velocity: parameters.iter().map(zero).collect(),
             squares: parameters.iter().map(zero).collect(),
             extremes: vec![Extremes::default(); shapes.len()],
+            labels: manifest.labels_in_step(&shapes),
             shapes,
             loss: manifest.model.loss,
             rule: Rule::new(&manifest.optimizer, manifest.training.max_steps),
@@ -105,10 +108,18 @@ impl FloatTrainer {
 
     /// Mean loss on the batch `x` `(B, input)` with labels `y` `(B, output)`.
     pub fn loss(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> f64 {
-        let z = self.outputs(x);
+        let z = self.by_label(&self.outputs(x));
+        let y = self.by_label(&y.to_owned());
         let row = |(z, y): (ArrayView1<'_, f64>, ArrayView1<'_, f64>)| row_loss(self.loss, z, y);
         let total: f64 = z.rows().into_iter().zip(y.rows()).map(row).sum();
         total / z.nrows().max(1) as f64
+    }
+
+    /// `(samples, output)` as a row for each label, which every position has where the last layer puts out an image.
+    fn by_label(&self, values: &Array2<f64>) -> Array2<f64> {
+        let channels = self.shapes.last().map_or(1, |last| last.output.channels.max(1));
+        let rows = (values.len() / channels, channels);
+        values.to_owned().into_shape_with_order(rows).unwrap_or_else(|_| values.clone())
     }
 
     /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
@@ -132,7 +143,12 @@ impl FloatTrainer {
                     seen.g = seen.g.max(largest(&g));
                     g * derivative(shape.activation, &before[l])
                 }
-                None => loss_gradient(self.loss, &outputs[l], y),
+                None => {
+                    let (z, y) = (self.by_label(&outputs[l]), self.by_label(&y.to_owned()));
+                    let shape = outputs[l].raw_dim();
+                    let d = loss_gradient(self.loss, &z, y.view());
+                    d.into_shape_with_order(shape).unwrap_or_default()
+                }
             };
             self.extremes[l].d = self.extremes[l].d.max(largest(&d));
             let from = taken(&shape, &input, &outputs);
@@ -144,11 +160,11 @@ impl FloatTrainer {
                     None => g,
                 });
             }
-            self.update(l, from, &d, x.nrows());
+            self.update(l, from, &d, self.labels);
         }
     }
 
-    fn update(&mut self, l: usize, taken: Taken<'_>, d: &Array2<f64>, batch: usize) {
+    fn update(&mut self, l: usize, taken: Taken<'_>, d: &Array2<f64>, labels: usize) {
         let shape = self.shapes[l];
         if shape.n_in == 0 {
             return;
@@ -162,7 +178,7 @@ impl FloatTrainer {
             LayerKind::Positions => d.clone(),
             _ => by_position(&shape, d.clone()),
         };
-        let batch = batch as f64;
+        let labels = labels as f64;
         let (own, seen) = (&self.rule, &mut self.extremes[l]);
         let mut rule = |w: &mut f64, v: &mut f64, s: &mut f64, mean: f64| {
             let update = own.update(*w, mean, (v, s));
@@ -185,14 +201,14 @@ impl FloatTrainer {
             }
             _ => patches(&shape, taken.first).t().dot(d),
         };
-        let gradient = sum / batch;
+        let gradient = sum / labels;
         ndarray::Zip::from(&mut p.w)
             .and(&mut v.w)
             .and(&mut s.w)
             .and(&gradient)
             .for_each(|w, v, s, g| rule(w, v, s, *g));
         if let (Some(b), Some(v), Some(s)) = (&mut p.b, &mut v.b, &mut s.b) {
-            let gradient = d.sum_axis(Axis(0)) / batch;
+            let gradient = d.sum_axis(Axis(0)) / labels;
             let all = ndarray::Zip::from(b).and(v).and(s).and(&gradient);
             all.for_each(|w, v, s, g| rule(w, v, s, *g));
         }
@@ -325,11 +341,12 @@ fn loss_gradient(loss: Loss, z: &Array2<f64>, y: ArrayView2<'_, f64>) -> Array2<
         Loss::Logistic => z.mapv(sigmoid),
         Loss::SoftmaxCrossEntropy => {
             let mut p = z.clone();
-            for mut row in p.rows_mut() {
+            for (mut row, y) in p.rows_mut().into_iter().zip(y.rows()) {
                 let max = row.fold(f64::NEG_INFINITY, |m, z| m.max(*z));
                 row.mapv_inplace(|z| libm::exp(z - max));
                 let sum = row.sum();
-                row /= sum;
+                // A label's entries are its weight, of one class.
+                row *= y.sum() / sum;
             }
             p
         }
@@ -347,7 +364,7 @@ fn row_loss(loss: Loss, z: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
         Loss::SoftmaxCrossEntropy => {
             let max = z.fold(f64::NEG_INFINITY, |m, z| m.max(*z));
             let sum: f64 = z.iter().map(|z| libm::exp(z - max)).sum();
-            max + libm::log(sum) - pairs().map(|(z, y)| z * y).sum::<f64>()
+            y.sum() * (max + libm::log(sum)) - pairs().map(|(z, y)| z * y).sum::<f64>()
         }
     }
 }

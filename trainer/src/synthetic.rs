@@ -104,6 +104,9 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
             target: None,
             uniform: Some(Uniform { prefix: "x_".into(), count: input, offset: 0.0, scale: 1.0 }),
             features: None,
+            weighted: false,
+            class_weights: None,
+            tokens: None,
         },
         quantization: None,
     }

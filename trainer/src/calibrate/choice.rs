@@ -124,8 +124,8 @@ impl Choice<'_> {
         if optimizer.clip.is_some() || optimizer.kind == OptimizerKind::Adam {
             return None;
         }
-        let batch = self.manifest.training.batch;
-        let precise = |frac: &u32| eta_error(optimizer, batch, weight_frac, *frac) <= aim;
+        let labels = self.manifest.labels_in_step(self.shapes);
+        let precise = |frac: &u32| eta_error(optimizer, labels, weight_frac, *frac) <= aim;
         Some((0..=weight_frac + UPDATE_SHIFT + 10).rev().find(precise).unwrap_or(0))
     }
 
@@ -311,8 +311,8 @@ impl Choice<'_> {
         }
         let (clip_frac, clip_bound) = self.clip(sum_frac).unzip();
         let step_frac = clip_frac.unwrap_or(sum_frac);
-        let (optimizer, batch) = (&self.manifest.optimizer, self.manifest.training.batch);
-        let eta = derive_eta(optimizer, batch, budgets.weight_frac, step_frac);
+        let labels = self.manifest.labels_in_step(self.shapes);
+        let eta = derive_eta(&self.manifest.optimizer, labels, budgets.weight_frac, step_frac);
         LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta }
     }
 
@@ -320,7 +320,7 @@ impl Choice<'_> {
     /// too, or as many as the sum has.
     fn adam_frac(&self, l: usize, sum_frac: u32) -> u32 {
         let mean = self.extremes[l].mean.max(self.manifest.optimizer.epsilon());
-        let sum = mean * self.manifest.training.batch as f64;
+        let sum = mean * self.manifest.labels_in_step(self.shapes) as f64;
         let fits = |frac: &u32| libm::scalbn(sum, *frac as i32) <= GRADIENT_HI as f64;
         (0..=sum_frac.min(60)).rev().find(fits).unwrap_or(0)
     }
@@ -328,10 +328,10 @@ impl Choice<'_> {
     /// Scale and bound of the clipped gradient sum: 15 bits, no more than the sum has.
     fn clip(&self, grad_frac: u32) -> Option<(u32, i64)> {
         let clip = self.manifest.optimizer.clip?;
-        let batch = self.manifest.training.batch;
-        let fits = |frac: &u32| derive_clip_bound(clip, batch, *frac) < 1 << 15;
+        let labels = self.manifest.labels_in_step(self.shapes);
+        let fits = |frac: &u32| derive_clip_bound(clip, labels, *frac) < 1 << 15;
         let frac = (0..=grad_frac).rev().find(fits).unwrap_or(0);
-        Some((frac, derive_clip_bound(clip, batch, frac)))
+        Some((frac, derive_clip_bound(clip, labels, frac)))
     }
 
     /// Room for parameters of magnitude 8, or twice the largest initial or seen one, and for twice the largest mean or

@@ -17,7 +17,7 @@ pub(super) fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let channels: usize = norms.map(|s| s.n_out).sum();
     let by_row = |s: &&Shape| matches!(s.kind, LayerKind::LayerNorm | LayerKind::RmsNorm);
     let positions: usize = shapes.iter().filter(by_row).map(|s| s.output.positions()).sum();
-    let samples = training.batch * (16 * outputs + 32 * positions);
+    let samples = manifest.padded_batch() * (16 * outputs + 32 * positions);
     let each = if manifest.optimizer.kind == OptimizerKind::Adam { 16 } else { 8 };
     let step = each * parameters + 48 * channels + samples;
     let entries = training.steps_per_proof * step + TABLES;

@@ -76,7 +76,7 @@ pub(super) fn observe(
 ) -> Result<Run, CalibrationError> {
     let batch = manifest.training.batch;
     let shapes = manifest.shapes()?;
-    let outputs = shapes.last().map_or(0, |s| s.n_out);
+    let outputs = shapes.last().map_or(0, |s| s.output.count());
     for (what, expected, got) in
         [("inputs", manifest.model.input, sample.width), ("labels", outputs, sample.outputs)]
     {

@@ -1,6 +1,6 @@
 //! Checks of everything that comes from outside, before the first step.
 
-use zktrain_model::manifest::{Layer, Network};
+use zktrain_model::manifest::{Layer, Network, PROBABILITY_FRAC};
 use zktrain_model::trace::{OptimizerState, Parameters};
 
 use super::error::TrainError;
@@ -84,12 +84,18 @@ fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
     let valid = |row: &[i16]| {
         let bits = row.iter().all(|y| matches!(y, 0 | 1));
         match network.one_hot {
+            true if network.weighted => {
+                let mut weights = row.iter().filter(|y| **y != 0);
+                let fits = weights.next().is_none_or(|y| (1..=1 << PROBABILITY_FRAC).contains(y));
+                fits && weights.next().is_none()
+            }
             true => bits && row.iter().map(|y| i32::from(*y)).sum::<i32>() == 1,
             false => bits || network.has_targets(),
         }
     };
-    match labels.chunks_exact(network.output()).position(|row| !valid(row)) {
-        Some(sample) => Err(TrainError::Label { sample }),
+    let (each, positions) = (network.labels().channels, network.labels().positions());
+    match labels.chunks_exact(each).position(|row| !valid(row)) {
+        Some(label) => Err(TrainError::Label { sample: label / positions }),
         None => Ok(()),
     }
 }

@@ -14,7 +14,7 @@
 //!    several equal maxima is marked) is named in the certificate, and enters nothing else.
 //!
 //! Of data it shows, in training proofs and registrations alike, that they are what the loss takes
-//! them for: integers of 16 bits or bits, zero on padding, one-hot where classes are.
+//! them for: integers of 16 bits or bits, zero on padding, one-hot where classes are, or one weight among zeros.
 //!
 //! The rules are few and know no labels. A constraint that is left out makes a certificate fail; a new
 //! operator that needs a new argument has to bring its rule.
@@ -29,6 +29,7 @@ mod pick;
 mod ranges;
 mod root;
 mod rounding;
+mod share;
 mod sign;
 mod stack;
 #[cfg(test)]
@@ -40,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use interval::Interval;
 
 use crate::compile::{DatasetIds, TrainingIds};
-use crate::manifest::{Features, Loss, Network};
+use crate::manifest::{Features, Loss, Network, PROBABILITY_FRAC};
 use crate::relation::{AxisFactor, Relation, TensorId};
 use determined::Determined;
 use equation::System;
@@ -205,7 +206,12 @@ fn enters_nothing(system: &System<'_>, id: TensorId) -> bool {
 fn data_ranges(network: &Network) -> Option<[Interval; 2]> {
     let short = Interval::new(-(1 << 15), (1 << 15) - 1)?;
     let target = network.loss == Loss::Mse && !network.one_hot;
-    Some([short, if target { short } else { Interval::new(0, 1)? }])
+    let entry = match (target, network.weighted) {
+        (true, _) => short,
+        (false, true) => Interval::new(0, 1 << PROBABILITY_FRAC)?,
+        (false, false) => Interval::new(0, 1)?,
+    };
+    Some([short, entry])
 }
 
 /// Certifies the relation of a training proof.
@@ -316,8 +322,8 @@ fn well_formed(
     ids: &DatasetIds,
 ) -> Result<(), Uncertified> {
     let expected = data_ranges(network).unwrap_or([Interval { lo: 0, hi: 0 }; 2]);
-    let labels = Features::flat(network.output());
-    let tensors = [("inputs", ids.inputs, network.features), ("labels", ids.labels, labels)];
+    let tensors =
+        [("inputs", ids.inputs, network.features), ("labels", ids.labels, network.labels())];
     for ((tensor, id, features), expected) in tensors.into_iter().zip(expected) {
         let inside = ranges.get(id).is_some_and(|got| got.meet(expected) == Some(got));
         let missing = |what| Uncertified::Data { tensor, what };
@@ -328,7 +334,11 @@ fn well_formed(
     }
     let one_hot = system.equations.iter().any(|equation| {
         // Windows, classes, steps, batch: one class of each sample.
-        pattern::one_hot(system, equation) == Some((ids.labels, 1))
+        let found = match network.weighted {
+            true => share::share(system, equation).map(|(id, dim, _)| (id, dim)),
+            false => pattern::one_hot(system, equation),
+        };
+        found == Some((ids.labels, 1))
     });
     let missing = Uncertified::Data { tensor: "labels", what: "one class a sample" };
     (!network.one_hot || one_hot).then_some(()).ok_or(missing)

@@ -11,6 +11,7 @@
 //! - Once every cell of a form is known to be an integer and the form cannot wrap around, a
 //!   scaled lookup bounds its cells too. By itself it would allow fractions.
 //! - `x² = x`: a bit.
+//! - `x² = x·w`, where `w` is a sum of such cells and looked up: one share of it ([`super::share`]).
 //! - A bit that decides between two values of a cell ([`super::pattern::Choice`]), and one-hot
 //!   bits that choose one of several ([`super::pattern::Selection`]).
 
@@ -20,6 +21,7 @@ use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::interval::Interval;
 use super::pattern::{self, Choice, Selection};
 use super::pick::{self, Pick};
+use super::share;
 use super::wide::{merged, scaled};
 use crate::relation::{DimMap, Product, TensorId};
 
@@ -184,6 +186,9 @@ impl Ranges {
             && let Some(bit) = Interval::new(0, 1)
         {
             self.learn(id, bit);
+        }
+        if let Some((id, _, share)) = share::share(system, equation) {
+            self.learn(id, share);
         }
         let product = match equation.product {
             Some(product) => self.of_product(system, product),

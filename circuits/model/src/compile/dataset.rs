@@ -6,7 +6,7 @@ use super::builder::{PointwiseBuilder, RelationBuilder, TableKind, all_real, cou
 use super::draft::Draft;
 use super::error::CompileError;
 use super::training::data_block;
-use crate::manifest::{Features, Network};
+use crate::manifest::{Features, Network, PROBABILITY_FRAC};
 use crate::relation::{Allocator, DimMap, Domain, Group, Linear, Relation, TensorId};
 use crate::size::{Bounded, ChunkError};
 
@@ -15,7 +15,7 @@ use crate::size::{Bounded, ChunkError};
 pub struct DatasetIds {
     /// `(windows, channels, T, B)`, and `(…, height, width)` of images
     pub inputs: TensorId,
-    /// `(windows, outputs, T, B)`
+    /// `(windows, outputs, T, B)`, and `(…, height, width)` where each position has a label
     pub labels: TensorId,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn constrain_data(
         Domain::new(&sizes)
     };
     constrain_inputs(builder, &domain(&network.features), ids.inputs)?;
-    constrain_labels(builder, network, &domain(&Features::flat(network.output())), ids.labels)
+    constrain_labels(builder, network, &domain(&network.labels()), ids.labels)
 }
 
 fn constrain_inputs(
@@ -109,6 +109,11 @@ fn constrain_labels(
         zero_padding(builder, "labels.padding", domain, labels);
         return Ok(());
     }
+    if network.weighted {
+        constrain_weights(builder, domain, labels)?;
+        zero_padding(builder, "labels.padding", domain, labels);
+        return Ok(());
+    }
     let mut pointwise = PointwiseBuilder::new(domain.clone());
     let y = pointwise.mapped(labels, &map(domain));
     pointwise.require("labels.bit".into(), &[(1, &[y, y]), (-1, &[y])]);
@@ -121,6 +126,30 @@ fn constrain_labels(
         builder.linear("labels.one_hot".into(), rows, form);
     }
     Ok(())
+}
+
+/// One class of each label has its weight, all others zero: an entry is zero or the sum of all, and that is a number
+/// from 0 to `2^14`.
+fn constrain_weights(
+    builder: &mut RelationBuilder,
+    domain: &Domain,
+    labels: TensorId,
+) -> Result<(), CompileError> {
+    let whole = 1 << PROBABILITY_FRAC;
+    // A label's classes summed, for the other axes of the entries' domain from this one on.
+    let weight = |first: usize| -> Vec<DimMap> {
+        let others = (first + 1..domain.axes.len() + first - 1).map(DimMap::Axis);
+        [DimMap::Axis(first), DimMap::Sum].into_iter().chain(others).collect()
+    };
+    let mut pointwise = PointwiseBuilder::new(domain.clone());
+    let y = pointwise.mapped(labels, &map(domain));
+    let w = pointwise.mapped(labels, &weight(1));
+    pointwise.require("labels.one_weight".into(), &[(1, &[y, y]), (-1, &[y, w])]);
+    builder.pointwise(pointwise);
+    let rows = Domain { axes: domain.axes.iter().skip(1).copied().collect() };
+    let sum = |coef: i128| Linear::zero().plus(coef, labels, &weight(0));
+    builder.range16("labels.weight.range".into(), &rows, sum(1))?;
+    builder.range16("labels.weight.range_above".into(), &rows, sum(-1).plus_constant(whole))
 }
 
 /// `x·[real] = x` where a domain is padded: `T` and `B` never are, and windows are as many as there are.

@@ -159,10 +159,11 @@ impl<'a> Declaration<'a> {
     ///
     /// # Errors
     /// As [`Self::plain`].
-    pub fn each(&mut self, part: &'static str) -> Result<(), CompileError> {
-        let sizes = [self.network.steps, self.network.batch];
+    pub fn each(&mut self, part: &'static str, of: &Features) -> Result<(), CompileError> {
+        let sides = of.sides().to_vec();
+        let sizes = [&[self.network.steps, self.network.batch], &sides[..]].concat();
         let id = self.tensors.plain(format!("{}.{part}", self.name), &sizes)?;
-        let slot = Slot { channels: 1, sides: Vec::new(), ids: SlotIds::Plain(id) };
+        let slot = Slot { channels: 1, sides, ids: SlotIds::Plain(id) };
         self.slots.slots.insert(part, slot);
         Ok(())
     }

@@ -18,7 +18,7 @@ use super::gadgets::{Bound, constrain_rounding};
 use super::slots::{Declaration, Slots};
 use super::tensors::Tensors;
 use crate::graph::{Graph, NodeKind};
-use crate::manifest::{Features, Layer, Network};
+use crate::manifest::{Layer, Network};
 use crate::operators::{
     ARRIVING, Blocks, ClockIds, LOSS, MomentIds, PARTS, Sends, Site, Transform, layer_name,
 };
@@ -85,7 +85,7 @@ impl core::fmt::Debug for LayerIds {
 pub struct TrainingIds {
     /// Inputs, `(1, channels, T, B)`, and `(…, height, width)` of images.
     pub inputs: TensorId,
-    /// Labels, `(1, classes, T, B)`.
+    /// Labels, `(1, classes, T, B)`, and `(…, height, width)` where each position has one.
     pub labels: TensorId,
     /// Layers.
     pub layers: Vec<LayerIds>,
@@ -167,10 +167,9 @@ fn transform(layer: &Layer, name: &str) -> Result<&'static dyn Transform, Compil
 
 /// Names and sizes in one window of the dataset.
 pub fn data_block(network: &Network) -> Vec<(String, Vec<usize>)> {
-    let labels = Features::flat(network.output());
     vec![
         ("inputs".into(), network.tensor(&network.features)),
-        ("labels".into(), network.tensor(&labels)),
+        ("labels".into(), network.tensor(&network.labels())),
     ]
 }
 

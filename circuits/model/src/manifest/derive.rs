@@ -48,23 +48,24 @@ pub fn lambda_error(optimizer: &Optimizer) -> (f64, f64) {
     ((lambda / exact - 1.0).abs(), lambda.max(1.0) / step)
 }
 
-/// `round(learning_rate/batch·2^(weight_frac + 16 − step_frac))`, where
-/// `step_frac` is the fractional bits of the (clipped) gradient sum.
-pub fn derive_eta(optimizer: &Optimizer, batch: usize, weight_frac: u32, step_frac: u32) -> i64 {
+/// `round(learning_rate/labels·2^(weight_frac + 16 − step_frac))`, where `labels` are those of a step
+/// ([`Manifest::labels_in_step`](super::Manifest::labels_in_step)) and `step_frac` is the fractional bits of the
+/// (clipped) gradient sum.
+pub fn derive_eta(optimizer: &Optimizer, labels: usize, weight_frac: u32, step_frac: u32) -> i64 {
     let exponent = weight_frac as i32 + UPDATE_SHIFT as i32 - step_frac as i32;
-    round_scaled(optimizer.learning_rate / batch as f64, exponent)
+    round_scaled(optimizer.learning_rate / labels as f64, exponent)
 }
 
 /// Relative error of [`derive_eta`]: by how much rounding changes the learning rate.
-pub fn eta_error(optimizer: &Optimizer, batch: usize, weight_frac: u32, step_frac: u32) -> f64 {
+pub fn eta_error(optimizer: &Optimizer, labels: usize, weight_frac: u32, step_frac: u32) -> f64 {
     let exponent = weight_frac as i32 + UPDATE_SHIFT as i32 - step_frac as i32;
-    let exact = libm::scalbn(optimizer.learning_rate / batch as f64, exponent);
-    (derive_eta(optimizer, batch, weight_frac, step_frac) as f64 / exact - 1.0).abs()
+    let exact = libm::scalbn(optimizer.learning_rate / labels as f64, exponent);
+    (derive_eta(optimizer, labels, weight_frac, step_frac) as f64 / exact - 1.0).abs()
 }
 
-/// `round(clip·batch·2^clip_frac)`: the bound on an element of the gradient sum.
-pub fn derive_clip_bound(clip: f64, batch: usize, clip_frac: u32) -> i64 {
-    round_scaled(clip * batch as f64, clip_frac as i32)
+/// `round(clip·labels·2^clip_frac)`: the bound on an element of the gradient sum.
+pub fn derive_clip_bound(clip: f64, labels: usize, clip_frac: u32) -> i64 {
+    round_scaled(clip * labels as f64, clip_frac as i32)
 }
 
 /// `floor(x·2^exponent + 1/2)`; saturates at the ends of `i64`.

@@ -11,7 +11,7 @@
 //! `from`, `with` and `slope` of a layer behind these; a `leaky_relu`'s absent slope is written as present and 0.01. Version
 //! 4 has the optimizer's kind behind `clip`, and with Adam `beta1`, `beta2` and `epsilon` (absent: their defaults) and the
 //! schedule, if there is one. Version 5 has `heads` and `causal` of a layer behind its slope; a `softmax`' absent `causal` is
-//! written as present and false. Two texts with the same values have the same hash; two different values never encode alike.
+//! written as present and false. Version 6 has `weighted`, `class_weights` and `tokens` behind the columns. Two texts with the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
 
@@ -30,6 +30,8 @@ const DOMAIN_V4: &[u8] = b"zktrain/manifest/v4\0";
 
 /// First bytes of that of version 5, which has attention.
 const DOMAIN_V5: &[u8] = b"zktrain/manifest/v5\0";
+/// First bytes of that of version 6, which has weights of labels, and tokens.
+const DOMAIN_V6: &[u8] = b"zktrain/manifest/v6\0";
 
 /// The canonical encoding.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
@@ -39,7 +41,8 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
         2 => DOMAIN_V2,
         3 => DOMAIN_V3,
         4 => DOMAIN_V4,
-        _ => DOMAIN_V5,
+        5 => DOMAIN_V5,
+        _ => DOMAIN_V6,
     };
     let mut out = Encoder { bytes: domain.to_vec(), version };
     out.int(manifest.version);
@@ -198,6 +201,16 @@ impl Encoder {
                 out.real(feature.offset);
                 out.real(feature.scale);
             });
+        });
+        if self.version < 6 {
+            return;
+        }
+        self.int(data.weighted);
+        self.option(data.class_weights.as_deref(), |out, weights| {
+            out.list(weights, |out, weight| out.real(*weight));
+        });
+        self.option(data.tokens.as_deref(), |out, tokens| {
+            out.list(tokens, |out, token| out.string(token));
         });
     }
 

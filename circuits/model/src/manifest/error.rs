@@ -189,6 +189,36 @@ pub enum ManifestErrorKind {
         /// The value found.
         got: usize,
     },
+    /// A batch that is filled up, and labels that cannot say so.
+    #[error(
+        "expected a power of two, got {got}: a batch is filled up with rows of weight zero where \
+         `data.weighted` is true"
+    )]
+    Unfilled {
+        /// The value found.
+        got: usize,
+    },
+    /// Weights of labels for a loss that has none.
+    #[error("only the loss `softmax-cross-entropy` has labels with weights")]
+    Unweighed,
+    /// Weights of labels with a norm over a batch.
+    #[error("a batch norm would count rows of weight zero: use `layer_norm`, or leave weights out")]
+    Counted,
+    /// Tokens with an offset or a scale.
+    #[error("columns of tokens have the offset 0 and the scale 1")]
+    Scaled,
+    /// Labels over an image of other sides.
+    #[error("has a label at each position: sides are powers of two, got {got}")]
+    Sides {
+        /// The side found.
+        got: usize,
+    },
+    /// A label for each position, without weights.
+    #[error("is required where each of {positions} positions has a label")]
+    LabelsByPosition {
+        /// Positions of the last layer's output.
+        positions: usize,
+    },
     /// A list of the wrong length, or a width that disagrees with another field.
     #[error("expected {expected} to match {matches}, got {got}")]
     Count {

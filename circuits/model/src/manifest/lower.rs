@@ -35,13 +35,14 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         q,
         weight_bits: weight_bits(q.weight_init_bits, manifest.training.max_steps)?,
         outputs: outputs(q, &shapes)?,
+        labels: manifest.labels_in_step(&shapes),
     };
     Ok(Network {
         input: manifest.model.input,
         features: shapes.first().map_or(Features::flat(manifest.model.input), |first| first.input),
         layers: lowering.layers(&shapes)?,
         loss: manifest.model.loss,
-        batch: manifest.training.batch,
+        batch: manifest.padded_batch(),
         steps: manifest.training.steps_per_proof,
         max_steps: manifest.training.max_steps,
         momentum: q.mu != 0,
@@ -49,6 +50,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         adam: Adam::of(manifest, q.weight_frac)?,
         lambda: q.lambda,
         one_hot: manifest.model.loss.function().one_hot() && manifest.data.classes.is_some(),
+        weighted: manifest.data.weighted,
         row_log: q.row_log,
         input_frac: q.input_frac,
         weight_frac: q.weight_frac,
@@ -95,6 +97,8 @@ pub(crate) struct Lowering<'a> {
     weight_bits: u32,
     /// Scales of every layer's output.
     outputs: Vec<Scale>,
+    /// Labels whose mean loss a step follows.
+    pub labels: usize,
 }
 
 /// The layers that take a layer's values, with their indices, in order. None of the last one, whose values the loss

@@ -44,8 +44,9 @@ pub use validate::MAX_CLASSES;
 pub(crate) use validate::real;
 
 /// The newest manifest format. Version 2 is version 1 with images and kernels; version 3 adds layers that take
-/// the values of others than the one before, version 4 Adam. All are read and written.
-pub const VERSION: u32 = 5;
+/// the values of others than the one before, version 4 Adam, version 5 attention, version 6 weights of labels and tokens.
+/// All are read and written.
+pub const VERSION: u32 = 6;
 /// Bytes of a manifest's text at most: room for nine thousand named columns, and little enough
 /// that reading any text takes less than 50 MB. More columns share a scaling.
 pub const MAX_TEXT: usize = 1 << 19;
@@ -111,14 +112,15 @@ impl Manifest {
 
     /// keccak256 of the canonical encoding, not of the text: equal values, equal hash.
     ///
-    /// The encoding is `"zktrain/manifest/v1\0"`, or v2 to v4, followed by all fields in the order of
+    /// The encoding is `"zktrain/manifest/v1\0"`, or v2 to v6, followed by all fields in the order of
     /// their declaration: integers and lengths as 8 bytes big endian, real numbers as the
     /// big-endian bits of their double (−0 as 0), strings and lists preceded by their
     /// length, optional fields by 0 or 1, enumerations as their index; a linear layer's
     /// absent `bias` counts as true. Version 2 has the image behind the inputs and a kernel's
     /// size, stride (absent: 1) and padding (absent: 0) behind a layer's bias; version 3 has `from`, `with` and
     /// `slope` (of a leaky ReLU absent: 0.01) behind these; version 4 has the optimizer's kind behind `clip`, and with
-    /// Adam `beta1`, `beta2`, `epsilon` (absent: their defaults) and the schedule.
+    /// Adam `beta1`, `beta2`, `epsilon` (absent: their defaults) and the schedule; version 5 has `heads` and `causal` of a
+    /// layer; version 6 has `weighted`, `class_weights` and `tokens` behind the columns.
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }
@@ -145,7 +147,17 @@ impl Model {
 impl Manifest {
     /// The oldest format that has all that this manifest has.
     pub fn oldest_version(&self) -> u32 {
-        self.model.version().max(self.optimizer.version())
+        self.model.version().max(self.optimizer.version()).max(self.data.version())
+    }
+
+    /// Labels whose mean loss a step follows: samples of a batch, times the positions where each has a label.
+    pub fn labels_in_step(&self, shapes: &[Shape]) -> usize {
+        self.training.batch * shapes.last().map_or(1, |last| last.output.positions())
+    }
+
+    /// Rows of a step: samples of a batch, and what fills them up to a power of two.
+    pub fn padded_batch(&self) -> usize {
+        self.training.batch.next_power_of_two()
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Network {
     pub layers: Vec<Layer>,
     /// Loss at the last layer.
     pub loss: Loss,
-    /// Samples in a batch, `B`, a power of two.
+    /// Rows of a batch, `B`, a power of two; rows without weight are among them where it is filled up.
     pub batch: usize,
     /// Steps per proof, `T`, a power of two.
     pub steps: usize,
@@ -53,6 +53,8 @@ pub struct Network {
     pub lambda: i64,
     /// Whether labels are one-hot rows; false for a logistic label bit and for regression targets.
     pub one_hot: bool,
+    /// Whether a label's entry is its weight, an integer up to `2^14`, instead of 1.
+    pub weighted: bool,
     /// Base-2 logarithm of the length of a committed row.
     pub row_log: u32,
     /// Fractional bits of the inputs.
@@ -303,22 +305,30 @@ impl Network {
         self.momentum || self.adam.is_some()
     }
 
-    /// Output width of the last layer.
+    /// What the last layer puts out: a label has an entry for each.
+    pub fn labels(&self) -> Features {
+        self.layers.last().map_or(self.features, |layer| layer.output)
+    }
+
+    /// Numbers that the last layer puts out for a sample.
     pub fn output(&self) -> usize {
-        self.layers.last().map_or(self.input, |layer| layer.output.count())
+        self.labels().count()
     }
 
     /// Numerator of the softmax at the row maximum: the largest power of two `E0` with `classes·E0 ≤ 2^14`.
     pub fn exp_scale(&self) -> i64 {
-        crate::quant::exp_scale(self.output())
+        crate::quant::exp_scale(self.labels().channels)
     }
 
     /// What a label entry is multiplied with before it is subtracted in the loss gradient
     /// `D = p − scale·y` (or `z − scale·y` for `mse`): `2^14` with probabilities,
-    /// `2^z_frac` for one-hot labels under `mse`, 1 for regression targets.
+    /// `2^z_frac` for one-hot labels under `mse`, 1 for regression targets and for labels that are weights.
     pub fn label_scale(&self) -> i64 {
         let z_frac = self.layers.last().map_or(0, |last| last.z_frac);
-        self.loss.function().label_scale(self.one_hot, z_frac)
+        match self.weighted {
+            true => 1,
+            false => self.loss.function().label_scale(self.one_hot, z_frac),
+        }
     }
 
     /// Whether labels are numbers: no bits, and no one-hot rows.

@@ -52,9 +52,9 @@ pub struct Model {
     /// Height, width and channels, where the inputs are an image's: by height, then width, then channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<[usize; 3]>,
-    /// Loss at the last linear layer's output.
+    /// Loss at the last layer's output.
     pub loss: Loss,
-    /// Layers and activations, in order; the first is no activation, the last is linear.
+    /// Layers and activations, in order; the first is no activation, the last a linear layer or a convolution.
     pub layers: Vec<LayerSpec>,
 }
 
@@ -169,7 +169,7 @@ impl LayerSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// Samples in a batch, a power of two.
+    /// Samples in a batch: a power of two, or any number where labels have weights.
     pub batch: usize,
     /// Steps that one proof covers, a power of two.
     pub steps_per_proof: usize,
@@ -195,6 +195,24 @@ pub struct Data {
     /// Feature columns, in the order of the inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<Feature>>,
+    /// Whether labels have weights, from 0 to 1; cross entropy only. A batch need not be full then, nor a label
+    /// known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub weighted: bool,
+    /// A weight for each class, in their order; only with `weighted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<Vec<f64>>,
+    /// Names of tokens, in the order of the image's channels: a row has one token for each position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<String>>,
+}
+
+impl Data {
+    /// The oldest format of manifests that has all that is said of these data.
+    pub(super) fn version(&self) -> u32 {
+        let newer = self.weighted || self.class_weights.is_some() || self.tokens.is_some();
+        if newer { 6 } else { 1 }
+    }
 }
 
 /// A feature column: the network sees `(raw − offset)·scale`.
@@ -251,6 +269,11 @@ pub struct Quantization {
     pub lambda: i64,
     /// One entry per layer that is no activation, in order.
     pub layers: Vec<LayerQuantization>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it

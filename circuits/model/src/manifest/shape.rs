@@ -125,7 +125,7 @@ impl Shapes<'_> {
                         operator.shape_of_two(&field, layer, both)?
                     }
                 };
-                if last && shape.kind != LayerKind::Linear {
+                if last && !matches!(shape.kind, LayerKind::Linear | LayerKind::Conv2d) {
                     return Err(out_of_order(&field, layer.kind, last));
                 }
                 self.shapes.push(Shape { from, with, ..shape });
@@ -239,7 +239,7 @@ fn passes_on(kind: LayerKind) -> bool {
 
 fn out_of_order(field: &str, got: LayerKind, last: bool) -> ManifestError {
     let expected = match last {
-        true => "a linear layer at the end",
+        true => "a linear layer or a convolution at the end",
         false => "a layer that is no activation",
     };
     ManifestError::new(format!("{field}.kind"), Kind::LayerOrder { expected, got })

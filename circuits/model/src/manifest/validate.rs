@@ -7,7 +7,7 @@ use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::lower::in_range;
 use super::optimizer::{Optimizer, OptimizerKind, Schedule, ScheduleKind};
 use super::rates::beta_error;
-use super::schema::{Data, LayerKind, LayerSpec, Manifest, Quantization, Training};
+use super::schema::{Data, LayerKind, LayerSpec, Manifest, Model, Quantization, Training};
 use super::shape::{Shape, shapes};
 use crate::operators::normed_count;
 
@@ -21,11 +21,12 @@ pub(super) fn draft(manifest: &Manifest) -> Result<(), ManifestError> {
     name("name", &manifest.name)?;
     let shapes = shapes(&manifest.model)?;
     optimizer(&manifest.optimizer)?;
-    training(&manifest.training)?;
+    training(&manifest.training, manifest.data.weighted)?;
     adam(manifest)?;
     let mut norms = shapes.iter().filter(|shape| shape.kind == LayerKind::BatchNorm);
     norms.try_for_each(|shape| normed_count(manifest.training.batch, shape).map(|_| ()))?;
-    columns(&manifest.data, manifest.model.input)?;
+    columns(&manifest.data, &manifest.model)?;
+    weights(manifest, &shapes)?;
     labels(manifest, &shapes)
 }
 
@@ -43,6 +44,9 @@ fn version(manifest: &Manifest) -> Result<(), ManifestError> {
     }
     if got < manifest.optimizer.version() {
         return newer("optimizer".into(), 4);
+    }
+    if got < manifest.data.version() {
+        return newer("data".into(), 6);
     }
     let layers = manifest.model.layers.iter().map(LayerSpec::version);
     match layers.enumerate().find(|(_, needed)| got < *needed) {
@@ -146,8 +150,12 @@ fn schedule(schedule: &Schedule, max_steps: usize) -> Result<(), ManifestError> 
     }
 }
 
-fn training(training: &Training) -> Result<(), ManifestError> {
-    power_of_two("training.batch", 4096, training.batch)?;
+fn training(training: &Training, weighted: bool) -> Result<(), ManifestError> {
+    let batch = training.batch;
+    in_range("training.batch", 1, 4096, (batch as u64).min(1 << 32) as i64)?;
+    if !weighted && !batch.is_power_of_two() {
+        return Err(ManifestError::new("training.batch", Kind::Unfilled { got: batch }));
+    }
     power_of_two("training.steps_per_proof", 1024, training.steps_per_proof)?;
     let steps = (training.max_steps as u64).min(1 << 32) as i64;
     in_range("training.max_steps", training.steps_per_proof as i64, 1 << 16, steps)
@@ -194,8 +202,12 @@ fn scaling(field: &str, offset: f64, scale: f64) -> Result<(), ManifestError> {
     }
 }
 
-fn columns(data: &Data, input: usize) -> Result<(), ManifestError> {
+fn columns(data: &Data, model: &Model) -> Result<(), ManifestError> {
     name("data.label", &data.label)?;
+    let (expected, matches) = match &data.tokens {
+        Some(names) => (tokens(data, names, model)?, "the positions of `model.image`"),
+        None => (model.input, "model.input"),
+    };
     let (field, got) = match (&data.features, &data.uniform) {
         (Some(_), Some(_)) => return Err(ManifestError::new("data.uniform", Kind::Unexpected)),
         (None, None) => return Err(ManifestError::new("data.features", Kind::Missing)),
@@ -215,10 +227,71 @@ fn columns(data: &Data, input: usize) -> Result<(), ManifestError> {
             ("data.features", features.len())
         }
     };
-    if got == input {
+    if got == expected {
         return Ok(());
     }
-    Err(ManifestError::new(field, Kind::Count { expected: input, matches: "model.input", got }))
+    Err(ManifestError::new(field, Kind::Count { expected, matches, got }))
+}
+
+/// Checks names of tokens, each a channel of the image; its positions, each with a column of the data.
+fn tokens(data: &Data, names: &[String], model: &Model) -> Result<usize, ManifestError> {
+    let field = |i: usize| format!("data.tokens[{i}]");
+    let mut seen = BTreeSet::new();
+    for (i, token) in names.iter().enumerate() {
+        name(field(i), token)?;
+        unique(field(i), &mut seen, token)?;
+    }
+    let plain = |offset: f64, scale: f64| (offset, scale) == (0.0, 1.0);
+    let uniform = data.uniform.as_ref().is_none_or(|all| plain(all.offset, all.scale));
+    let mut each = data.features.iter().flatten();
+    if !uniform || !each.all(|feature| plain(feature.offset, feature.scale)) {
+        // A token is a name: there is nothing to scale.
+        return Err(ManifestError::new("data.tokens", Kind::Scaled));
+    }
+    let Some([height, width, channels]) = model.image else {
+        return Err(ManifestError::new("model.image", Kind::Missing));
+    };
+    if channels == names.len() {
+        return Ok(height * width);
+    }
+    let (matches, got) = ("the channels of `model.image`", names.len());
+    Err(ManifestError::new("data.tokens", Kind::Count { expected: channels, matches, got }))
+}
+
+/// Weights of labels: which losses and layers have them, and what those of classes are.
+fn weights(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
+    const LEAST: f64 = 1.0 / 16_384.0;
+    let data = &manifest.data;
+    let positions = shapes.last().map_or(1, |last| last.output.positions());
+    let by_position = shapes.last().is_some_and(|last| last.output.image.is_some());
+    let refuse = |kind| Err(ManifestError::new("data.weighted", kind));
+    if data.weighted && !manifest.model.loss.function().weighs() {
+        return refuse(Kind::Unweighed);
+    }
+    if data.weighted && shapes.iter().any(|shape| shape.kind == LayerKind::BatchNorm) {
+        return refuse(Kind::Counted);
+    }
+    if by_position && !data.weighted {
+        return refuse(Kind::LabelsByPosition { positions });
+    }
+    let last = manifest.model.layers.len() - 1;
+    for side in shapes.iter().rev().take(1).flat_map(|last| last.output.sides()) {
+        if !side.is_power_of_two() {
+            let kind = Kind::Sides { got: *side };
+            return Err(ManifestError::new(format!("model.layers[{last}]"), kind));
+        }
+    }
+    let Some(weights) = &data.class_weights else { return Ok(()) };
+    if !data.weighted {
+        return refuse(Kind::Missing);
+    }
+    let expected = data.classes.as_deref().unwrap_or_default().len();
+    if weights.len() != expected {
+        let kind = Kind::Count { expected, matches: "data.classes", got: weights.len() };
+        return Err(ManifestError::new("data.class_weights", kind));
+    }
+    let each = weights.iter().enumerate();
+    each.map(|(i, weight)| real(format!("data.class_weights[{i}]"), LEAST, 1.0, *weight)).collect()
 }
 
 fn unique<'a>(

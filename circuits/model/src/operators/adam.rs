@@ -70,7 +70,7 @@ fn bits(x: f64) -> u32 {
 
 /// What is added to the roots of layer `l`, whose gradients have `frac` fractional bits.
 pub(super) fn epsilon(lowering: &Lowering<'_>, frac: u32) -> Result<i64, ManifestError> {
-    let scaled = lowering.manifest.optimizer.epsilon() * lowering.manifest.training.batch as f64;
+    let scaled = lowering.manifest.optimizer.epsilon() * lowering.labels as f64;
     let epsilon = libm::floor(libm::scalbn(scaled, frac as i32) + 0.5).max(1.0) as i64;
     in_range("optimizer.epsilon", 1, MAX_EPSILON, epsilon)?;
     Ok(epsilon)

@@ -75,7 +75,7 @@ impl<W: Weights> Transform for Affine<W> {
             .rescale(input.frac + lowering.q.weight_frac, q.z_frac)?;
         let back = lowering.backward(l, shape.activation, a_frac, above)?;
         let grad_frac = input.frac + back.gradient.frac;
-        let grad_max = (lowering.manifest.training.batch * shape.output.positions()) as i128
+        let grad_max = (lowering.manifest.padded_batch() * shape.output.positions()) as i128
             * i128::from(input.max.max(1 << input.frac))
             * i128::from(back.gradient.max);
         let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;

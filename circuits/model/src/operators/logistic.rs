@@ -8,7 +8,7 @@ use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, offset_key,
     padded_constant,
 };
-use crate::manifest::{Features, Layer, ManifestError, Network, PROBABILITY_FRAC, in_range};
+use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC, in_range};
 use crate::relation::{DimMap, Domain, Linear};
 use crate::trace::Record;
 
@@ -38,7 +38,7 @@ impl LossFunction for Logistic {
     }
 
     fn declare(&self, own: &mut Declaration<'_>) -> Result<(), CompileError> {
-        let outputs = Features::flat(own.network.output());
+        let outputs = own.network.labels();
         own.plain("p", &outputs)
     }
 

@@ -313,6 +313,11 @@ pub(crate) trait LossFunction: Operator {
         true
     }
 
+    /// Whether labels can have weights.
+    fn weighs(&self) -> bool {
+        false
+    }
+
     /// Whether labels can be numbers.
     fn takes_targets(&self) -> bool {
         false

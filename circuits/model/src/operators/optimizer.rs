@@ -49,7 +49,7 @@ pub(super) fn clip(
     let frac = q.clip_frac.ok_or_else(|| ManifestError::new(frac_field.clone(), Kind::Missing))?;
     let bound =
         q.clip_bound.ok_or_else(|| ManifestError::new(bound_field.clone(), Kind::Missing))?;
-    derived(&bound_field, derive_clip_bound(clip, lowering.manifest.training.batch, frac), bound)?;
+    derived(&bound_field, derive_clip_bound(clip, lowering.labels, frac), bound)?;
     in_range(bound_field, 1, I16_HI, bound)?;
     clipped(&frac_field, (grad_frac, grad_max), frac, bound)
 }
@@ -84,11 +84,11 @@ pub(super) fn update(
     }
     let field = format!("quantization.layers[{l}].eta");
     let eta = lowering.quantization(l)?.eta;
-    let (optimizer, batch) = (&lowering.manifest.optimizer, lowering.manifest.training.batch);
+    let (optimizer, labels) = (&lowering.manifest.optimizer, lowering.labels);
     let weight_frac = lowering.q.weight_frac;
-    derived(&field, derive_eta(optimizer, batch, weight_frac, frac), eta)?;
+    derived(&field, derive_eta(optimizer, labels, weight_frac, frac), eta)?;
     in_range(&field, 1, MAX_ETA, eta)?;
-    let error = eta_error(optimizer, batch, weight_frac, frac);
+    let error = eta_error(optimizer, labels, weight_frac, frac);
     if error > MAX_ETA_ERROR {
         return Err(ManifestError::new(field, Kind::Imprecise { max: MAX_ETA_ERROR, got: error }));
     }

@@ -58,7 +58,7 @@ impl Transform for Positions {
             Wide::symmetric(&field, "a sum before rounding", largest).rescale(frac, q.z_frac)?;
         let back = lowering.backward(l, shape.activation, a_frac, above)?;
         let grad_frac = back.gradient.frac;
-        let grad_max = lowering.manifest.training.batch as i128 * i128::from(back.gradient.max);
+        let grad_max = lowering.manifest.padded_batch() as i128 * i128::from(back.gradient.max);
         let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;
         let update = optimizer::update(lowering, l, step)?;
         let epsilon = optimizer::epsilon(lowering, step.0)?;

@@ -6,7 +6,7 @@ use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes, padded_constant,
     real_positions,
 };
-use crate::manifest::{Features, Layer, ManifestError, Network, PROBABILITY_FRAC};
+use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC};
 use crate::quant::softmax_row;
 use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
 use crate::trace::Record;
@@ -31,6 +31,10 @@ impl LossFunction for Softmax {
         Ok((classes, "data.classes"))
     }
 
+    fn weighs(&self) -> bool {
+        true
+    }
+
     fn scale(&self, _z_frac: u32) -> Scale {
         Scale { frac: PROBABILITY_FRAC, max: 1 << PROBABILITY_FRAC }
     }
@@ -40,11 +44,11 @@ impl LossFunction for Softmax {
     }
 
     fn declare(&self, own: &mut Declaration<'_>) -> Result<(), CompileError> {
-        let outputs = Features::flat(own.network.output());
-        own.each("max")?;
+        let outputs = own.network.labels();
+        own.each("max", &outputs)?;
         own.plain("at_max", &outputs)?;
         own.plain("e", &outputs)?;
-        own.each("sum")?;
+        own.each("sum", &outputs)?;
         own.plain("p", &outputs)?;
         own.plain("r", &outputs)
     }
@@ -57,13 +61,14 @@ impl LossFunction for Softmax {
         y: &[i32],
         trace: &mut Record,
     ) -> Option<Vec<i32>> {
-        let n = network.output();
+        let n = network.labels().channels;
         let [mut e, mut p, mut r, mut at_max] = [(); 4].map(|()| vec![0; z.len()]);
         let (mut max, mut sum) = (Vec::new(), Vec::new());
         let rows = e.chunks_exact_mut(n).zip(p.chunks_exact_mut(n)).zip(r.chunks_exact_mut(n));
         let rows = rows.zip(at_max.chunks_exact_mut(n));
-        for (z, (((e, p), r), at_max)) in z.chunks_exact(n).zip(rows) {
-            let row = softmax_row(z, table, e, p, r);
+        for ((z, y), (((e, p), r), at_max)) in z.chunks_exact(n).zip(y.chunks_exact(n)).zip(rows) {
+            let weight = if network.weighted { y.iter().sum() } else { 1 << PROBABILITY_FRAC };
+            let row = softmax_row(z, weight, table, [e, p, r]);
             max.push(row.max);
             sum.push(row.sum);
             *at_max.get_mut(row.argmax as usize)? = 1;
@@ -91,7 +96,8 @@ impl Operator for Softmax {
     }
 
     /// The row maximum is attained and nothing exceeds it; the terms come from the
-    /// table of `exp`; `2S·p + r = 2^15·e` with `−S ≤ r < S` divides with rounding.
+    /// table of `exp`; `2S·p + r = 2^15·e` with `−S ≤ r < S` divides with rounding. A label that is a weight takes
+    /// the place of `2^14` in it.
     ///
     /// Padded classes have `e = 0` because the lookup there has key 0 and value
     /// `e + E0`, hence `p = r = 0`.
@@ -99,22 +105,24 @@ impl Operator for Softmax {
         let (layer, z) = loss_layer(site)?;
         let own = Own::of(site, z.q)?;
         let Own { max, e, sum, p, r, .. } = own;
-        let (network, n) = (site.network, site.network.output());
-        let domain = Domain::new(&[n, network.steps, network.batch]);
-        let real = real_positions(0, n);
-        own.pointwise(builder, &domain, &real);
-        own.sums(builder, network);
+        let (network, outputs) = (site.network, site.network.labels());
+        let domain = Domain::new(&network.tensor(&outputs));
+        let (real, dims) = (real_positions(0, outputs.channels), domain.axes.len());
+        own.pointwise(builder, &domain, &real, network.weighted.then_some(site.ids.labels));
+        own.sums(builder, &domain);
 
-        let rows = [DimMap::Axis(1), DimMap::Axis(2)];
+        let rows = rows(&domain);
         let (frac, scale) = (layer.z_frac, network.exp_scale());
-        let below_max = Linear::zero().plus_masked(1, max, &rows, &real).plus(-1, own.z, &axes(3));
-        let value = padded_constant(Linear::tensor(e, 3), i128::from(scale), &domain);
+        let below_max =
+            Linear::zero().plus_masked(1, max, &rows, &real).plus(-1, own.z, &axes(dims));
+        let value = padded_constant(Linear::tensor(e, dims), i128::from(scale), &domain);
         let exp = TableKind::Exp { frac, scale };
         builder.lookup("loss.e".into(), &domain, exp, below_max, Some(value))?;
-        builder.range16("loss.p.range".into(), &domain, Linear::tensor(p, 3))?;
-        let from_below = Linear::tensor(r, 3).plus(1, sum, &rows);
+        builder.range16("loss.p.range".into(), &domain, Linear::tensor(p, dims))?;
+        let from_below = Linear::tensor(r, dims).plus(1, sum, &rows);
         builder.range16("loss.r.range".into(), &domain, from_below)?;
-        let from_above = Linear::zero().plus(1, sum, &rows).plus(-1, r, &axes(3)).plus_constant(-1);
+        let from_above =
+            Linear::zero().plus(1, sum, &rows).plus(-1, r, &axes(dims)).plus_constant(-1);
         builder.range16("loss.r.range_above".into(), &domain, from_above)
     }
 
@@ -146,18 +154,33 @@ impl Own {
         Ok(Self { z, max, at_max, e: tensor("e")?, sum, p: tensor("p")?, r: tensor("r")? })
     }
 
-    fn pointwise(&self, builder: &mut RelationBuilder, domain: &Domain, real: &[AxisFactor]) {
-        let rows = [DimMap::Axis(1), DimMap::Axis(2)];
+    fn pointwise(
+        &self,
+        builder: &mut RelationBuilder,
+        domain: &Domain,
+        real: &[AxisFactor],
+        weights: Option<TensorId>,
+    ) {
+        let (rows, dims) = (rows(domain), domain.axes.len());
         let mut pointwise = PointwiseBuilder::new(domain.clone());
         let Self { z, max, at_max, e, sum, p, r } = *self;
-        let [u, z, e, p, r] = [at_max, z, e, p, r].map(|id| pointwise.tensor(id, 3));
+        let [u, z, e, p, r] = [at_max, z, e, p, r].map(|id| pointwise.tensor(id, dims));
         let [m, s] = [max, sum].map(|id| pointwise.mapped(id, &rows));
         pointwise.require("loss.at_max.bit".into(), &[(1, &[u, u]), (-1, &[u])]);
         pointwise.require("loss.at_max.attained".into(), &[(1, &[u, m]), (-1, &[u, z])]);
-        pointwise.require(
-            "loss.p".into(),
-            &[(2, &[s, p]), (1, &[r]), (-(1 << (PROBABILITY_FRAC + 1)), &[e])],
-        );
+        let label = "loss.p".into();
+        match weights {
+            Some(labels) => {
+                // Of one window, over classes: the only entry that is not zero is the weight.
+                let over_classes = [&[DimMap::Sum, DimMap::Sum][..], &rows].concat();
+                let w = pointwise.mapped(labels, &over_classes);
+                pointwise.require(label, &[(2, &[s, p]), (1, &[r]), (-2, &[e, w])]);
+            }
+            None => {
+                let whole = -(1 << (PROBABILITY_FRAC + 1));
+                pointwise.require(label, &[(2, &[s, p]), (1, &[r]), (whole, &[e])]);
+            }
+        }
         if !real.is_empty() {
             let mask = pointwise.form(Linear::zero().plus_constant_masked(1, real));
             pointwise.require("loss.at_max.padding".into(), &[(1, &[u, mask]), (-1, &[u])]);
@@ -165,12 +188,18 @@ impl Own {
         builder.pointwise(pointwise);
     }
 
-    fn sums(&self, builder: &mut RelationBuilder, network: &Network) {
-        let domain = Domain::new(&[network.steps, network.batch]);
-        let over_row = [DimMap::Sum, DimMap::Axis(0), DimMap::Axis(1)];
+    fn sums(&self, builder: &mut RelationBuilder, outputs: &Domain) {
+        let domain = Domain { axes: outputs.axes.iter().skip(1).copied().collect() };
+        let over_row = [&[DimMap::Sum][..], &axes(domain.axes.len())].concat();
         let one = Linear::zero().plus(1, self.at_max, &over_row).plus_constant(-1);
         builder.linear("loss.at_max.one".into(), domain.clone(), one);
-        let total = Linear::zero().plus(1, self.sum, &axes(2)).plus(-1, self.e, &over_row);
+        let total =
+            Linear::zero().plus(1, self.sum, &axes(domain.axes.len())).plus(-1, self.e, &over_row);
         builder.linear("loss.sum".into(), domain, total);
     }
+}
+
+/// A row's dimensions at each of its classes, which come first.
+fn rows(domain: &Domain) -> Vec<DimMap> {
+    (1..domain.axes.len()).map(DimMap::Axis).collect()
 }

@@ -1,7 +1,5 @@
 //! Integer softmax of one row.
 
-use crate::manifest::PROBABILITY_FRAC;
-
 /// Largest sum of a row's terms is `2^SUM_BITS`.
 const SUM_BITS: u32 = 14;
 
@@ -22,17 +20,16 @@ pub struct SoftmaxRow {
     pub sum: i32,
 }
 
-/// Softmax of the row `z`: writes the terms `e`, the probabilities `p` (14 fractional
-/// bits) and the residues `r`, with `2^15·e + S = 2S·p + (r + S)` and `−S ≤ r < S`.
+/// Softmax of the row `z`, times a weight `w` that is `2^14` at most: writes the terms `e`, the weighted probabilities
+/// `p` (14 fractional bits) and the residues `r`, with `2·e·w + S = 2S·p + (r + S)` and `−S ≤ r < S`.
 ///
 /// `table` is [`exp_table`](super::exp_table); all slices have the length of `z`,
 /// whose entries are 16-bit.
 pub fn softmax_row(
     z: &[i32],
+    weight: i32,
     table: &[i32],
-    e: &mut [i32],
-    p: &mut [i32],
-    r: &mut [i32],
+    [e, p, r]: [&mut [i32]; 3],
 ) -> SoftmaxRow {
     let (mut max, mut argmax) = (i32::MIN, 0);
     for (j, &z) in z.iter().enumerate() {
@@ -48,7 +45,7 @@ pub fn softmax_row(
     }
     let divisor = 2 * i64::from(sum);
     for ((p, r), &e) in p.iter_mut().zip(r).zip(&*e) {
-        let numerator = i64::from(e) << (PROBABILITY_FRAC + 1);
+        let numerator = 2 * i64::from(e) * i64::from(weight);
         let quotient = (numerator + i64::from(sum)) / divisor;
         *p = quotient as i32;
         *r = (numerator - divisor * quotient) as i32;

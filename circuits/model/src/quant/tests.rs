@@ -25,18 +25,22 @@ proptest! {
     }
 
     #[test]
-    fn softmax_satisfies_its_division(z in prop::collection::vec(-32_768i32..32_768, 1..40), frac in 0u32..=15) {
+    fn softmax_satisfies_its_division(
+        z in prop::collection::vec(-32_768i32..32_768, 1..40),
+        frac in 0u32..=15,
+        weight in prop_oneof![Just(1 << 14), Just(0), 0i32..=1 << 14],
+    ) {
         let n = z.len();
         let table = exp_table(frac, exp_scale(n));
         let (mut e, mut p, mut r) = (vec![0; n], vec![0; n], vec![0; n]);
-        let row = softmax_row(&z, &table, &mut e, &mut p, &mut r);
+        let row = softmax_row(&z, weight, &table, [&mut e, &mut p, &mut r]);
         prop_assert_eq!(row.argmax as usize, z.iter().position(|&x| x == row.max).unwrap());
         prop_assert_eq!(e.iter().sum::<i32>(), row.sum);
         prop_assert!(i64::from(row.sum) >= exp_scale(n) && row.sum < 1 << 15);
         for j in 0..n {
-            prop_assert_eq!(e[j] << 15, 2 * row.sum * p[j] + r[j]);
+            prop_assert_eq!(2 * e[j] * weight, 2 * row.sum * p[j] + r[j]);
             prop_assert!((-row.sum..row.sum).contains(&r[j]));
-            prop_assert!((0..=1 << 14).contains(&p[j]));
+            prop_assert!((0..=weight).contains(&p[j]));
         }
     }
 }
@@ -46,6 +50,17 @@ fn halves_round_up() {
     let spec = spec(1, -10, 10);
     let quotients: Vec<i64> = [-3, -1, 1, 3].map(|x| round_sat(x, &spec).q).to_vec();
     assert_eq!(quotients, [-1, 0, 1, 2]);
+}
+
+/// The numbers of `docs/quantization.md`: those of its example, and with a weight of one quarter.
+#[test]
+fn a_weight_shrinks_probabilities_and_their_gradient() {
+    let table = exp_table(8, exp_scale(2));
+    for (weight, wanted) in [(1 << 14, [10759, 5625, -1594]), (4096, [2690, 1406, -6636])] {
+        let (mut e, mut p, mut r) = ([0; 2], [0; 2], [0; 2]);
+        softmax_row(&[122, -44], weight, &table, [&mut e, &mut p, &mut r]);
+        assert_eq!((e, p, r), ([8192, 4283], [wanted[0], wanted[1]], [wanted[2], -wanted[2]]));
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 23] = [
+const MANIFESTS: [(&str, &str); 25] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -46,6 +46,8 @@ const MANIFESTS: [(&str, &str); 23] = [
     ("adam-plain.toml", include_str!("../../../tests/constraints/adam-plain.toml")),
     ("attention.toml", include_str!("../../../tests/constraints/attention.toml")),
     ("attention-full.toml", include_str!("../../../tests/constraints/attention-full.toml")),
+    ("weighted.toml", include_str!("../../../tests/constraints/weighted.toml")),
+    ("sequence.toml", include_str!("../../../tests/constraints/sequence.toml")),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {
@@ -84,8 +86,8 @@ fn a_lookup_into_a_table_that_is_not_declared_is_an_error() {
     }
 }
 
-/// Every relation of these manifests says what it should, and one of pools, batch norms newer activations or Adam does
-/// not without any of their constraints.
+/// Every relation of these manifests says what it should, and one of pools, batch norms, newer activations, Adam or
+/// weights of labels does not without any of their constraints.
 #[test]
 fn relations_of_every_manifest_are_certified() {
     for (name, network) in networks() {
@@ -104,7 +106,10 @@ fn relations_of_every_manifest_are_certified() {
         });
         let wanted: Vec<String> = wanted.map(|(l, _)| format!("layer{l}.")).collect();
         let of_layer = |label: &&str| {
-            ["clock", "rate"].contains(label) || wanted.iter().any(|layer| label.starts_with(layer))
+            let of_weights = ["labels.", "loss."].iter().any(|part| label.starts_with(part));
+            ["clock", "rate"].contains(label)
+                || bounded.weighted && of_weights
+                || wanted.iter().any(|layer| label.starts_with(layer))
         };
         let labels: Vec<String> =
             relation.labels().into_iter().filter(of_layer).map(str::to_owned).collect();

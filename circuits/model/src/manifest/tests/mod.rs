@@ -1,6 +1,7 @@
 mod adam;
 mod refusals;
 mod relations;
+mod weights;
 
 use super::*;
 

@@ -6,7 +6,7 @@ use ManifestErrorKind as Kind;
 #[test]
 fn every_wrong_field_is_named() {
     let cases = [
-        ("version = 1", "version = 6", "version"),
+        ("version = 1", "version = 7", "version"),
         ("version = 1", "version = 0", "version"),
         ("name = \"three layers\"", "name = \"\"", "name"),
         ("input = 13", "input = 0", "model.input"),
@@ -129,7 +129,7 @@ fn a_pool_tiles_an_image_and_has_no_parameters() {
         (mean, "kind = \"avg_pool2d\"\nstride = 4", "model.layers[5].stride"),
         (mean, "kind = \"avg_pool2d\"\npadding = 0", "model.layers[5].padding"),
         ("image = [6, 6, 2]\n", "", "model.layers[0].kind"),
-        ("\"linear\"\nout = 2", "\"conv2d\"\nout = 2\nkernel = 1", "model.layers[8].kind"),
+        ("\"linear\"\nout = 2", "\"conv2d\"\nout = 2\nkernel = 1", "data.weighted"),
         ("\"linear\"\nout = 2", "\"avg_pool2d\"", "model.layers[8].kind"),
         (second, &second.replace("z_frac = 8", "z_frac = 7"), "quantization.layers[4].z_frac"),
         (scales, &scales.replace("grad", "eta = 1\ngrad"), "quantization.layers[1].eta"),
