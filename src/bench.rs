@@ -41,6 +41,8 @@ use crate::ui::Ui;
 pub struct StepOptions {
     /// The image that is the input, and the layers over it.
     pub image: Option<Images>,
+    /// Whether each position of what these put out has a label.
+    pub by_position: bool,
     /// How parameters change, if not as perceptrons' do.
     pub optimizer: Option<Optimizer>,
     /// Widths, input first; with an image that is the image's.
@@ -234,6 +236,7 @@ impl Setup {
     fn new(options: &StepOptions) -> Result<Self, BenchError> {
         let (shape, batch, steps) = (&options.shape, options.batch, options.steps);
         let draft = match &options.image {
+            Some(images) if options.by_position => synthetic::token_draft(images, batch, steps),
             Some(images) => synthetic::image_draft(images, shape, batch, steps),
             None => synthetic::draft(shape, batch, steps),
         };

@@ -195,6 +195,7 @@ impl Probe {
         row_log: u32,
     ) -> Result<Self, BenchError> {
         let options = StepOptions {
+            by_position: false,
             image,
             optimizer: None,
             shape: shape.to_vec(),

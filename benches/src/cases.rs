@@ -70,6 +70,7 @@ impl Case {
     /// The options of the measuring function.
     pub fn options(&self) -> StepOptions {
         StepOptions {
+            by_position: false,
             image: None,
             optimizer: None,
             shape: self.shape.clone(),

@@ -83,6 +83,9 @@ pub struct AccuracyArgs {
     /// Folder of MNIST's four gzipped IDX files; MNIST is left out without it.
     #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
     pub mnist: Option<PathBuf>,
+    /// A text on which to train a transformer, which takes long too; left out without it.
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
     /// Also train convolutional networks on MNIST, which takes much longer than all the rest.
     #[arg(long, requires = "mnist")]
     pub convolutions: bool,
@@ -188,6 +191,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
         Command::Step(args) => {
             let mut options = StepOptions {
                 image: image(args)?,
+                by_position: false,
                 optimizer: None,
                 shape: parse_shape(&args.shape)?,
                 batch: args.batch,
@@ -214,6 +218,7 @@ fn take(options: &mut StepOptions, name: &str) -> Result<(), Error> {
     let network = architecture(name).ok_or_else(unknown)?;
     let input = network.images.image.iter().product();
     options.shape = [input].into_iter().chain(network.hidden).chain([10]).collect();
+    options.by_position = network.by_position;
     options.image = Some(network.images);
     options.optimizer = Some(Optimizer::sgd(network.learning_rate));
     Ok(())
@@ -240,7 +245,8 @@ fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {
         ui.warn("MNIST is left out: name the folder of its files with --mnist");
     }
     let tell = |what: &str| ui.say(&format!("training {what}"));
-    let lines = accuracy_table(folder.path(), args.mnist.as_deref(), args.convolutions, tell);
+    let (mnist, text) = (args.mnist.as_deref(), args.text.as_deref());
+    let lines = accuracy_table(folder.path(), mnist, text, args.convolutions, tell);
     let lines = lines.map_err(Box::new)?;
     if let Some(page) = &args.out {
         files::write(page, to_markdown(&lines).as_bytes(), Access::Public)?;

@@ -79,6 +79,8 @@ pub struct CommitReport {
     pub rows_per_window: usize,
     /// Rows that do not fill a window.
     pub dropped_rows: usize,
+    /// Rows of weight zero that fill windows up.
+    pub filled_rows: usize,
     /// Rows held out of training.
     pub held_out_rows: usize,
     /// Entries of the rows trained on that did not fit 16 bits and were clamped.
@@ -165,6 +167,10 @@ impl Report for CommitReport {
         field(out, "window", format!("{} rows", self.rows_per_window))?;
         let left = format!("{} rows that fill no window, never trained on", self.dropped_rows);
         field(out, "left out", left)?;
+        if self.filled_rows > 0 {
+            let filled = format!("{} rows of weight zero", self.filled_rows);
+            field(out, "filled up with", filled)?;
+        }
         field(out, "held out", format!("{} rows", self.held_out_rows))?;
         let (trained, held_out) = (self.clamped, self.held_out_clamped);
         let clamped = format!("{trained} entries beyond 16 bits, {held_out} of rows held out");
@@ -267,6 +273,7 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         windows,
         rows_per_window: network.window(),
         dropped_rows: train.dropped(network),
+        filled_rows: train.filled,
         held_out_rows: held_out.rows(),
         clamped: train.clamped.total(),
         held_out_clamped: held_out.clamped.total(),

@@ -35,22 +35,24 @@ use crate::ui::{Report, Ui, field, percent, success};
 #[command(after_help = "Examples:\n  zktrain init cancer --preset breast-cancer\n  \
     zktrain init credit --data mine.csv --label default --calibrate-on public.csv --hidden 32,16\n  \
     zktrain init credit --data mine.csv --label default --calibrate-on synthetic --classes 0,1 --scale 0.01\n  \
-    zktrain init m --preset mnist --mnist DIR --image 28x28x1 --layer conv:8:5:1:2 --layer max:2 --hidden 64")]
+    zktrain init m --preset mnist --mnist DIR --image 28x28x1 --layer conv:8:5:1:2 --layer max:2 --hidden 64\n  \
+    zktrain init notes --data notes.txt --calibrate-on public.txt --positions 64")]
 pub struct Args {
     /// The project's directory.
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// Model, hyper-parameters and public data that belong together: breast-cancer,
-    /// german-credit, digits, mnist, lenet or resnet. Other options change them.
+    /// german-credit, digits, mnist, lenet, resnet or transformer. Other options change them.
     #[arg(long, value_name = "NAME", conflicts_with = "manifest")]
     pub preset: Option<String>,
     /// A manifest to start from, complete or a draft without `[quantization]`.
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// The owner's data: CSV with a header, or features as NPY or (gzipped) IDX.
+    /// The owner's data: CSV with a header, features as NPY or (gzipped) IDX, or a text (.txt), whose next character is
+    /// predicted.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Labels of NPY or IDX data.
+    /// Labels of NPY or IDX data; NPY may have one for each position of a sample.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Folder of MNIST's four gzipped IDX files, for the presets mnist, lenet and resnet.
@@ -80,6 +82,9 @@ pub struct Args {
     /// Height, width and channels, where the columns are an image's numbers, row by row: 28x28x1.
     #[arg(long, value_name = "HxWxC", conflicts_with = "manifest")]
     pub image: Option<String>,
+    /// Characters that a text is cut into; 64 without it.
+    #[arg(long, value_name = "N", conflicts_with_all = ["manifest", "image"])]
+    pub positions: Option<usize>,
     /// A layer over the image, before the hidden ones: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
     /// out), depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2, avg, positions, or a transformer's block:64:4 (channels
     /// and heads) or causal-block:64:4; once for each.
@@ -100,9 +105,16 @@ pub struct Args {
     /// Predict the label as a number.
     #[arg(long)]
     pub regression: bool,
-    /// Samples in a batch, a power of two; 32 without it.
+    /// Samples in a batch; 32 without it. Any number: what is no power of two is filled up with rows of weight zero.
     #[arg(long)]
     pub batch: Option<usize>,
+    /// Train on every row: windows are filled up with rows of weight zero, and empty labels are not learned from. So it
+    /// is with texts, with --class-weights, and where --batch is no power of two.
+    #[arg(long, conflicts_with = "manifest")]
+    pub every_row: bool,
+    /// How much each class counts, from 0 to 1, in their order; or `balanced`, all together as much as the rarest.
+    #[arg(long, value_name = "WEIGHTS|balanced", conflicts_with = "manifest")]
+    pub class_weights: Option<String>,
     /// Steps that one proof covers, a power of two; 1 without it.
     #[arg(long, value_name = "T")]
     pub steps_per_proof: Option<usize>,

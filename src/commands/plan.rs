@@ -8,9 +8,9 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use zktrain_model::manifest::{Loss, Manifest};
-use zktrain_trainer::dataset::{Scaled, Table, parse_csv};
+use zktrain_trainer::dataset::{Scaled, Source, Table, parse_csv};
 use zktrain_trainer::preset::{Preset, preset};
-use zktrain_trainer::{DraftOptions, Images, Scaling, calibrate, draft, synthetic};
+use zktrain_trainer::{ClassWeights, DraftOptions, Images, Scaling, calibrate, draft, synthetic};
 
 use super::init::{Args, LossOption};
 use crate::error::{Error, OptionsError, ProjectError};
@@ -88,6 +88,7 @@ impl Files {
             return Ok(parse_csv(&self.data, text, label, &args.ignore)?);
         }
         let files = source::public(&self.data, self.labels.as_deref())?;
+        let files = files.with_positions(positions(args));
         Ok(files.read_without(label, &args.ignore)?)
     }
 }
@@ -95,6 +96,12 @@ impl Files {
 fn own_data(args: &Args, preset: Option<&Preset>) -> Result<Files, Error> {
     match (&args.data, preset) {
         (Some(data), _) => Ok(Files::new(data.clone(), args.labels.clone())),
+        (None, Some(preset)) if preset.text => Err(OptionsError::Required {
+            option: "--data",
+            when: "with a preset on a text, which is not bundled",
+            hint: "name your text: `--data mine.txt --calibrate-on public.txt`",
+        }
+        .into()),
         (None, Some(preset)) => preset_data(args, preset),
         (None, None) => Err(OptionsError::Required {
             option: "--data or --preset",
@@ -145,7 +152,7 @@ fn drafted(
     // A preset's own data are public, unless they were replaced.
     let public = match (&args.calibrate_on, preset, &args.data) {
         (None, Some(_), None) => Some(own.clone()),
-        (None, Some(preset), Some(_)) => Some(preset_data(args, preset)?),
+        (None, Some(preset), Some(_)) if !preset.text => Some(preset_data(args, preset)?),
         _ => public_files(args)?,
     };
     if let Some(files) = public {
@@ -206,6 +213,14 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
         return Err(value("--classes", "at least two names", &args.classes.join(",")));
     }
     let files = zktrain_project::data::source(&own.data, own.labels.as_deref())?;
+    if let Source::Text { .. } = files {
+        return Err(OptionsError::Required {
+            option: "--calibrate-on FILE",
+            when: "with a text, whose characters must not come from private data",
+            hint: "name a public text: `--calibrate-on public.txt`",
+        }
+        .into());
+    }
     let table = files.read_without(&options.label, &args.ignore)?;
     let labels =
         if options.regression { vec!["-1".into(), "1".into()] } else { args.classes.clone() };
@@ -222,6 +237,7 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         (Some(label), _) => options.label.clone_from(label),
         (None, Some(_)) => {}
         (None, None) if args.labels.is_some() => "label".clone_into(&mut options.label),
+        (None, None) if is_text(args) => "next".clone_into(&mut options.label),
         (None, None) => {
             return Err(OptionsError::Required {
                 option: "--label",
@@ -241,6 +257,10 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.images = Some(Images { image, layers });
     }
     if !args.layer.is_empty() {
+        if is_text(args) {
+            // Its channels are the text's characters, which are not read yet.
+            options.images = Some(Images { image: [positions(args), 1, 1], layers: Vec::new() });
+        }
         let images = options.images.as_mut().ok_or(OptionsError::Required {
             option: "--image",
             when: "with --layer",
@@ -255,8 +275,10 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         // The one loss of a number: another one is refused.
         options.loss = squared(args.loss)?;
     }
-    for (option, given) in [("--batch", args.batch), ("--steps-per-proof", args.steps_per_proof)] {
-        words::power_of_two(option, given)?;
+    words::power_of_two("--steps-per-proof", args.steps_per_proof)?;
+    options.weighted |= args.every_row;
+    if let Some(weights) = &args.class_weights {
+        options.class_weights = Some(class_weights(weights)?);
     }
     options.optimizer = args.optimizer.apply(options.optimizer);
     set(&mut options.training.batch, args.batch);
@@ -268,6 +290,27 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.scaling = Scaling::Uniform { offset, scale };
     }
     Ok(options)
+}
+
+/// Characters of a text's row.
+fn positions(args: &Args) -> usize {
+    args.positions.unwrap_or(64)
+}
+
+/// Whether the owner's data are a text.
+fn is_text(args: &Args) -> bool {
+    let named = args.data.as_deref().and_then(|data| zktrain_project::data::named(data, None));
+    matches!(named, Some(Source::Text { .. }))
+}
+
+/// `balanced`, or numbers between commas.
+fn class_weights(text: &str) -> Result<ClassWeights, Error> {
+    if text == "balanced" {
+        return Ok(ClassWeights::Balanced);
+    }
+    let weights: Option<Vec<f64>> = text.split(',').map(|weight| weight.parse().ok()).collect();
+    let read = weights.map(ClassWeights::Each);
+    read.ok_or_else(|| value("--class-weights", "balanced, or numbers like 1,0.25", text))
 }
 
 fn squared(given: Option<LossOption>) -> Result<Loss, Error> {

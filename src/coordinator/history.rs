@@ -105,7 +105,7 @@ impl Account {
         let rows = match some {
             true => {
                 let (_, held_out) = zktrain_project::data::tables(project, &session.manifest)?;
-                Some(held_out.quantized(&session.manifest, session.network())?)
+                Some(held_out.held_out(&session.manifest, session.network())?)
             }
             false => None,
         };

@@ -77,8 +77,11 @@ pub fn warn_clamped(clampings: &[Clamping], ui: &Ui) {
     ));
 }
 
-/// Warns of rows that fill no window, where they are many or there is no window at all.
+/// Warns of rows that fill no window, where they are many or there is no window at all; with weights any rows do.
 pub fn warn_left_out(rows: usize, network: &Network, ui: &Ui) {
+    if network.weighted && rows > 0 {
+        return;
+    }
     let (window, left) = (network.window(), rows % network.window());
     let share = left as f64 / rows.max(1) as f64;
     if rows < window {

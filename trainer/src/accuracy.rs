@@ -11,7 +11,7 @@ use zktrain_model::operators::ARRIVING;
 use zktrain_model::schedule::window_order;
 use zktrain_model::trace::Parameters;
 
-use crate::dataset::{Dataset, DatasetError, Scaled, Source, Table};
+use crate::dataset::{Dataset, DatasetError, Scaled, Source, Table, read_text};
 use crate::preset::{Preset, presets};
 use crate::reference::FloatTrainer;
 use crate::train::{TrainError, Trainer, last_state};
@@ -75,7 +75,7 @@ impl Comparison {
     }
 }
 
-/// Compares on every preset whose data are there: CSV files in `data`, MNIST's IDX files in `mnist` (left out when
+/// Compares on every preset whose data are there: CSV files in `data`, MNIST's IDX files in `mnist` and a text (left out when
 /// `None`). Convolutional networks, which take longer than all the others, are among them if `convolutions` says so. What is
 /// about to be trained is told before.
 ///
@@ -84,11 +84,13 @@ impl Comparison {
 pub fn accuracy_table(
     data: &Path,
     mnist: Option<&Path>,
+    text: Option<&Path>,
     convolutions: bool,
     mut tell: impl FnMut(&str),
 ) -> Result<Vec<Comparison>, AccuracyError> {
     let mut lines = Vec::new();
-    let wanted = presets().into_iter().filter(|p| convolutions || p.options.images.is_none());
+    let wanted = presets().into_iter();
+    let wanted = wanted.filter(|p| convolutions || p.text || p.options.images.is_none());
     let wanted = wanted.flat_map(|preset| {
         let adam = preset.with_adam();
         core::iter::once(preset).chain(adam)
@@ -97,6 +99,13 @@ pub fn accuracy_table(
         let mut runs = Vec::new();
         for seed in 0..preset.runs as u64 {
             let (train, test) = match (preset.file, mnist) {
+                _ if preset.text => {
+                    let Some(text) = text else { continue };
+                    let images = preset.options.images.as_ref();
+                    let positions = images.map_or(1, |images| images.image[0]);
+                    // In the order of the text: what is held out is its end.
+                    read_text(text, positions)?.split(HELD_OUT)
+                }
                 (Some(file), _) => {
                     let table = Source::Csv(data.join(file)).read(&preset.options.label)?;
                     table.shuffled(seed).split(HELD_OUT)
@@ -119,6 +128,9 @@ pub fn accuracy_table(
 fn named(preset: &Preset, line: Comparison) -> Comparison {
     let adam = preset.options.optimizer.kind == OptimizerKind::Adam;
     match preset.options.images {
+        Some(_) if preset.text => {
+            Comparison { name: "text".to_owned(), shape: preset.name.to_owned(), ..line }
+        }
         Some(_) => Comparison { name: "mnist".to_owned(), shape: preset.name.to_owned(), ..line },
         None if adam => Comparison { shape: format!("{}, Adam", line.shape), ..line },
         None => line,
@@ -161,6 +173,7 @@ pub fn compare(
     let draft = draft(train, &preset.options)?;
     let sample = train.scaled(&draft)?;
     let manifest = calibrate(&draft, &sample, seed)?;
+    let sample = sample.in_steps(&manifest);
     let network = manifest.network()?;
     let trainer = Trainer::new(network.clone())?;
     let before = initial_parameters(&network, seed);
@@ -236,19 +249,30 @@ fn train_floats(
     Ok(trainer)
 }
 
-/// Share of correct predictions; zero for a regression.
+/// Share of correct predictions, of labels that have a weight; zero for a regression.
 pub fn float_accuracy(manifest: &Manifest, trainer: &FloatTrainer, sample: &Scaled) -> f64 {
     let shape = |width| (sample.rows(), width);
     let Ok(x) = ArrayView2::from_shape(shape(sample.width), &sample.inputs) else {
         return 0.0;
     };
     let outputs = trainer.outputs(x);
-    let rows = outputs.rows().into_iter().zip(sample.labels.chunks_exact(sample.outputs));
-    let correct = rows.filter(|(z, y)| match manifest.model.loss {
+    // A row for each label, which every position has where there are several.
+    let classes = match (&manifest.data.classes, manifest.model.loss) {
+        (Some(classes), Loss::SoftmaxCrossEntropy) => classes.len(),
+        _ => sample.outputs,
+    };
+    let outputs = outputs.as_standard_layout();
+    let rows = outputs.as_slice().unwrap_or_default().chunks_exact(classes);
+    let rows = rows.zip(sample.labels.chunks_exact(classes));
+    let rows: Vec<_> = match manifest.data.weighted {
+        true => rows.filter(|(_, y)| y.iter().any(|y| *y > 0.0)).collect(),
+        false => rows.collect(),
+    };
+    let correct = rows.iter().filter(|(z, y)| match manifest.model.loss {
         Loss::Logistic => (z[0] > 0.0) == (y[0] > 0.5),
         _ => first_maximum(z.iter()) == first_maximum(y.iter()),
     });
-    correct.count() as f64 / sample.rows().max(1) as f64
+    correct.count() as f64 / rows.len().max(1) as f64
 }
 
 fn first_maximum<'a>(values: impl Iterator<Item = &'a f64>) -> usize {

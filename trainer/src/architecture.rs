@@ -14,6 +14,8 @@ pub struct Architecture {
     pub images: Images,
     /// Widths of the linear layers behind them.
     pub hidden: Vec<usize>,
+    /// Whether each position has a label, of as many classes as it has numbers in the input.
+    pub by_position: bool,
     /// A step length at which it can be trained without momentum, from random parameters.
     pub learning_rate: f64,
 }
@@ -34,7 +36,13 @@ pub fn architecture(name: &str) -> Option<Architecture> {
 fn lenet() -> Architecture {
     let layers = vec![conv(6, 5, 2), max(), conv(16, 5, 0), max()];
     let images = Images { image: [28, 28, 1], layers };
-    Architecture { name: "lenet", images, hidden: vec![120, 84], learning_rate: 0.0625 }
+    Architecture {
+        name: "lenet",
+        images,
+        hidden: vec![120, 84],
+        by_position: false,
+        learning_rate: 0.0625,
+    }
 }
 
 /// VGG-11 for images of 32×32×3, with a classifier of two hidden layers of 512.
@@ -48,7 +56,13 @@ fn vgg11() -> Architecture {
     };
     let layers = blocks.into_iter().flat_map(block).collect();
     let images = Images { image: [32, 32, 3], layers };
-    Architecture { name: "vgg11", images, hidden: vec![512, 512], learning_rate: 0.0078125 }
+    Architecture {
+        name: "vgg11",
+        images,
+        hidden: vec![512, 512],
+        by_position: false,
+        learning_rate: 0.0078125,
+    }
 }
 
 /// ResNet-18 for images of 32×32×3: a convolution of 3×3 and no pool before the blocks, as it is built for small images.
@@ -57,20 +71,33 @@ fn vgg11() -> Architecture {
 /// in its section 4.2.
 fn resnet18() -> Architecture {
     let images = residual_network([32, 32, 3], (64, 1), &[(64, 2), (128, 2), (256, 2), (512, 2)]);
-    Architecture { name: "resnet18", images, hidden: Vec::new(), learning_rate: 0.0625 }
+    Architecture {
+        name: "resnet18",
+        images,
+        hidden: Vec::new(),
+        by_position: false,
+        learning_rate: 0.0625,
+    }
 }
 
-/// A transformer of four blocks over sequences of 64 positions with 64 numbers each.
+/// A transformer of four blocks over sequences of 64 positions, each one of 64 tokens, that predicts the next.
 fn transformer() -> Architecture {
     let (positions, inputs, channels, heads, blocks, causal) = (64, 64, 128, 4, 4, true);
     let images = Transformer { positions, inputs, channels, heads, blocks, causal }.layers();
-    Architecture { name: "transformer", images, hidden: Vec::new(), learning_rate: 0.015625 }
+    let (hidden, learning_rate) = (Vec::new(), 0.125);
+    Architecture { name: "transformer", images, hidden, by_position: true, learning_rate }
 }
 
 /// A small residual network for images of 28×28×1: three blocks behind a convolution that halves the image.
 fn resnet() -> Architecture {
     let images = residual_network([28, 28, 1], (8, 2), &[(8, 1), (16, 2)]);
-    Architecture { name: "resnet", images, hidden: Vec::new(), learning_rate: 0.125 }
+    Architecture {
+        name: "resnet",
+        images,
+        hidden: Vec::new(),
+        by_position: false,
+        learning_rate: 0.125,
+    }
 }
 
 /// A first convolution, `(channels, stride)`, stages of `(channels, blocks)`, of which all but the first halve the image, and

@@ -1,5 +1,7 @@
 //! Draft manifests: a table's columns and classes with a chosen model, ready for calibration.
 
+mod text;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -10,6 +12,7 @@ use zktrain_model::manifest::{
 
 use crate::dataset::{Table, inspect};
 use crate::images::{Images, hidden_layers};
+use crate::transformer::each;
 
 /// Bytes of a name in a manifest.
 const MAX_NAME: usize = 256;
@@ -53,6 +56,20 @@ pub struct DraftOptions {
     pub training: Training,
     /// Feature scaling.
     pub scaling: Scaling,
+    /// Whether labels have weights, with which no row is left out. They have where the batch is no power of two, classes
+    /// have weights, or each position has a label.
+    pub weighted: bool,
+    /// Weights of the classes; all the same without them.
+    pub class_weights: Option<ClassWeights>,
+}
+
+/// How much each class counts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClassWeights {
+    /// As much as all others together with it: the rarest 1, others as much less as there are more of them.
+    Balanced,
+    /// So much, in the order of the classes; 1 at most.
+    Each(Vec<f64>),
 }
 
 impl Default for DraftOptions {
@@ -71,6 +88,8 @@ impl Default for DraftOptions {
             optimizer: Optimizer::sgd(0.0625),
             training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
             scaling: Scaling::Standardize,
+            weighted: false,
+            class_weights: None,
         }
     }
 }
@@ -92,6 +111,29 @@ pub enum DraftError {
         /// Most classes.
         max: usize,
         /// Distinct labels.
+        got: usize,
+    },
+    /// Too many different characters for tokens.
+    #[error(
+        "{}: {got} different characters, at most {max} are supported at so many positions; use \
+         fewer positions, or leave rare characters out of the public text",
+        path.display()
+    )]
+    ManyCharacters {
+        path: PathBuf,
+        /// Most characters.
+        max: usize,
+        /// Different characters.
+        got: usize,
+    },
+    /// A text without two different characters.
+    #[error("{}: all characters are the same", path.display())]
+    OneCharacter { path: PathBuf },
+    /// Labels for each position, and no layers over positions.
+    #[error("{}: each sample has {got} labels: say what its positions are, with --image and --layer", path.display())]
+    Positions {
+        path: PathBuf,
+        /// Labels of a sample.
         got: usize,
     },
     /// Nothing to tell apart.
@@ -164,6 +206,9 @@ pub enum DraftError {
 /// When the labels cannot be classes, or cannot be numbers; when a name or a number is beyond what
 /// a manifest can say.
 pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftError> {
+    if table.text {
+        return text::draft(table, options);
+    }
     let (classes, target) = if options.regression {
         (None, Some(target(table, &options.label)?))
     } else {
@@ -173,13 +218,24 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
         (Loss::Logistic, _) | (_, None) => 1,
         (_, Some(classes)) => classes.len(),
     };
-    let mut layers = hidden_layers(options.images.as_ref(), &options.hidden, options.activation);
-    layers.push(LayerSpec::linear(outputs, true));
+    let by_position = table.labels_a_row > 1;
+    if by_position && options.images.is_none() {
+        let (path, got) = (table.path.clone(), table.labels_a_row);
+        return Err(DraftError::Positions { path, got });
+    }
+    let hidden = if by_position { &[][..] } else { &options.hidden };
+    let mut layers = hidden_layers(options.images.as_ref(), hidden, options.activation);
+    layers.push(if by_position { each(outputs) } else { LayerSpec::linear(outputs, true) });
+    let class_weights = class_weights(table, options, classes.as_deref());
+    let weighted = options.weighted
+        || class_weights.is_some()
+        || by_position
+        || !options.training.batch.is_power_of_two();
     let (features, uniform) = columns(table, options.scaling)?;
     let (input, image) = (table.columns.len(), options.images.as_ref().map(|images| images.image));
     let model = Model { input, image, loss: options.loss, layers };
-    Ok(Manifest {
-        version: model.version().max(options.optimizer.version()),
+    let mut manifest = Manifest {
+        version: 1,
         name: options.name.clone(),
         model,
         optimizer: options.optimizer,
@@ -190,17 +246,37 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
             target,
             uniform,
             features,
-            weighted: false,
-            class_weights: None,
+            weighted,
+            class_weights,
             tokens: None,
         },
         quantization: None,
-    })
+    };
+    manifest.version = manifest.oldest_version();
+    Ok(manifest)
+}
+
+/// Those that were said, or that the table's labels give.
+fn class_weights(
+    table: &Table,
+    options: &DraftOptions,
+    classes: Option<&[String]>,
+) -> Option<Vec<f64>> {
+    match options.class_weights.as_ref()? {
+        ClassWeights::Each(weights) => Some(weights.clone()),
+        ClassWeights::Balanced => {
+            let count =
+                |class: &String| table.labels.iter().filter(|label| *label == class).count();
+            let counts: Vec<usize> = classes.unwrap_or_default().iter().map(count).collect();
+            let least = counts.iter().copied().min().unwrap_or(0) as f64;
+            Some(counts.into_iter().map(|count| six_digits(least / count.max(1) as f64)).collect())
+        }
+    }
 }
 
 /// Distinct labels, numbers in numeric order before names in alphabetical order.
 fn classes(table: &Table, options: &DraftOptions) -> Result<Vec<String>, DraftError> {
-    let distinct: BTreeSet<&String> = table.labels.iter().collect();
+    let distinct: BTreeSet<&String> = table.labels.iter().filter(|l| !l.is_empty()).collect();
     let (path, label, got) = (table.path.clone(), options.label.clone(), distinct.len());
     if got > MAX_CLASSES {
         return Err(DraftError::TooManyClasses { path, label, max: MAX_CLASSES, got });

@@ -44,7 +44,7 @@ pub use architecture::{Architecture, architecture, architectures};
 pub use calibrate::{CalibrationError, Remedy, calibrate};
 pub use history::{DrawError, History, Point};
 pub use images::{Images, hidden_layers, shape};
-pub use init::{DraftError, DraftOptions, Scaling, draft};
+pub use init::{ClassWeights, DraftError, DraftOptions, Scaling, draft};
 pub use looks::looks_like;
 pub use metrics::{Metrics, evaluate, window_metrics};
 pub use parameters::{initial_floats, initial_parameters, to_floats};

@@ -9,8 +9,10 @@ use crate::{DraftOptions, Scaling, architecture};
 pub struct Preset {
     /// Name in commands and tables, for example `breast-cancer`.
     pub name: &'static str,
-    /// CSV file in the folder of bundled data; `None` for MNIST.
+    /// CSV file in the folder of bundled data; `None` for MNIST and for texts.
     pub file: Option<&'static str>,
+    /// Whether its data are a text.
+    pub text: bool,
     /// Everything that a draft manifest needs beyond the table.
     pub options: DraftOptions,
     /// Epochs of the accuracy table.
@@ -28,6 +30,7 @@ pub fn presets() -> Vec<Preset> {
         Preset {
             name: "breast-cancer",
             file: Some("breast_cancer.csv"),
+            text: false,
             options: options("malignant", 16, 0.0625, 0.9, Scaling::Standardize),
             epochs: 20,
             runs: 5,
@@ -35,6 +38,7 @@ pub fn presets() -> Vec<Preset> {
         Preset {
             name: "german-credit",
             file: Some("german_credit.csv"),
+            text: false,
             options: options("bad_credit", 16, 0.0625, 0.0, Scaling::Standardize),
             epochs: 15,
             runs: 5,
@@ -42,6 +46,7 @@ pub fn presets() -> Vec<Preset> {
         Preset {
             name: "digits",
             file: Some("digits.csv"),
+            text: false,
             options: options("label", 32, 0.125, 0.9, pixels(16.0)),
             epochs: 20,
             runs: 5,
@@ -49,6 +54,7 @@ pub fn presets() -> Vec<Preset> {
         Preset {
             name: "mnist",
             file: None,
+            text: false,
             options: options("label", 128, 0.125, 0.0, pixels(255.0)),
             epochs: 2,
             runs: 1,
@@ -56,6 +62,7 @@ pub fn presets() -> Vec<Preset> {
         // Of 60,000 images, in batches of 32: 1,875 steps an epoch.
         over_images("lenet", (0.0625, 0.0), 4),
         over_images("resnet", (0.015625, 0.9), 3),
+        transformer(),
     ]
     .into_iter()
     .map(|mut preset| {
@@ -89,7 +96,19 @@ fn over_images(name: &'static str, (rate, momentum): (f64, f64), epochs: usize) 
     let training = Training { max_steps: epochs * 1875, ..options.training };
     let hidden = hidden.unwrap_or_default();
     let options = DraftOptions { images, hidden, training, ..options };
-    Preset { name, file: None, options, epochs, runs: 1 }
+    Preset { name, file: None, text: false, options, epochs, runs: 1 }
+}
+
+/// A transformer on a text, with Adam.
+fn transformer() -> Preset {
+    let name = "transformer";
+    let optimizer = Optimizer::adam(0.001);
+    let training = Training { batch: 16, steps_per_proof: 1, max_steps: 8192 };
+    let images = architecture(name).map(|network| network.images);
+    let plain = Scaling::Uniform { offset: 0.0, scale: 1.0 };
+    let options = options("next", 0, 0.001, 0.0, plain);
+    let options = DraftOptions { images, hidden: Vec::new(), optimizer, training, ..options };
+    Preset { name, file: None, text: true, options, epochs: 1, runs: 1 }
 }
 
 fn options(
@@ -110,5 +129,7 @@ fn options(
         optimizer: Optimizer { momentum, ..Optimizer::sgd(learning_rate) },
         training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
         scaling,
+        weighted: false,
+        class_weights: None,
     }
 }

@@ -1,5 +1,7 @@
 //! Synthetic data: for calibration without public data, for benchmarks and for tests.
 
+mod weighted;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zktrain_model::manifest::{
@@ -9,6 +11,7 @@ use zktrain_model::manifest::{
 
 use crate::dataset::Scaled;
 use crate::images::{Images, hidden_layers};
+use crate::transformer::each;
 use crate::{CalibrationError, calibrate};
 
 /// Samples with features in −2..2 and labels that depend on them: each class has a
@@ -22,7 +25,11 @@ pub fn samples(manifest: &Manifest, rows: usize, seed: u64) -> Result<Scaled, Ma
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut normal = move || -> f64 { (0..4).map(|_| rng.gen_range(-0.5..0.5)).sum() };
     let directions: Vec<f64> = (0..outputs * width).map(|_| normal()).collect();
-    let mut sample = Scaled { width, outputs, inputs: Vec::new(), labels: Vec::new() };
+    if manifest.data.weighted {
+        return weighted::samples(manifest, rows, seed);
+    }
+    let (inputs, labels) = (Vec::new(), Vec::new());
+    let mut sample = Scaled { width, outputs, inputs, labels, filled: 0 };
     let one_hot = manifest.data.target.is_none() && manifest.model.loss != Loss::Logistic;
     for _ in 0..rows {
         let x: Vec<f64> = (0..width).map(|_| normal()).collect();
@@ -79,6 +86,19 @@ pub fn image_draft(images: &Images, widths: &[usize], batch: usize, steps: usize
     draft
 }
 
+/// A draft over sequences of tokens, one for each channel of the input, that predicts one at each position.
+pub fn token_draft(images: &Images, batch: usize, steps: usize) -> Manifest {
+    let [height, width, tokens] = images.image;
+    let mut draft = image_draft(images, &[0, tokens], batch, steps);
+    draft.model.layers.pop();
+    draft.model.layers.push(each(tokens));
+    draft.data.uniform.iter_mut().for_each(|columns| columns.count = height * width);
+    draft.data.tokens.clone_from(&draft.data.classes);
+    draft.data.weighted = true;
+    draft.version = draft.oldest_version();
+    draft
+}
+
 /// The draft that [`manifest`] calibrates.
 pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     let mut layers = Vec::new();
@@ -92,8 +112,8 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     let names: Vec<String> = widths.iter().map(usize::to_string).collect();
     let optimizer = Optimizer::sgd(0.0625);
     let model = Model { input, image: None, loss: Loss::SoftmaxCrossEntropy, layers };
-    Manifest {
-        version: model.version().max(optimizer.version()),
+    let mut draft = Manifest {
+        version: 1,
         name: format!("synthetic {}", names.join("-")),
         model,
         optimizer,
@@ -104,12 +124,14 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
             target: None,
             uniform: Some(Uniform { prefix: "x_".into(), count: input, offset: 0.0, scale: 1.0 }),
             features: None,
-            weighted: false,
+            weighted: !batch.is_power_of_two(),
             class_weights: None,
             tokens: None,
         },
         quantization: None,
-    }
+    };
+    draft.version = draft.oldest_version();
+    draft
 }
 /// A chain of layers made a graph. `bits` says of each layer in turn, two bits of it: 1 puts a second layer like it
 /// beside it and adds the two, 2 or 3 adds what the first layer with as many outputs put out.

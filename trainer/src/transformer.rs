@@ -93,7 +93,7 @@ pub fn attention(
 }
 
 /// A linear layer at each position.
-fn each(channels: usize) -> LayerSpec {
+pub(crate) fn each(channels: usize) -> LayerSpec {
     LayerSpec::conv2d(channels, Kernel { size: 1, stride: 1, padding: 0 }, true)
 }
 

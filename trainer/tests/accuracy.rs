@@ -39,7 +39,7 @@ fn presets_over_images_have_scales() {
 #[test]
 fn integers_are_within_one_point_of_double_precision() {
     let mnist = mnist();
-    let lines = accuracy_table(&data(), mnist.as_deref(), false, |_| {}).unwrap();
+    let lines = accuracy_table(&data(), mnist.as_deref(), None, false, |_| {}).unwrap();
     println!("{}", to_markdown(&lines));
     // The bundled datasets with gradient descent and with Adam.
     assert_eq!(lines.len(), if mnist.is_some() { 7 } else { 6 });

@@ -11,7 +11,7 @@ use crate::secrets::{DatasetSecret, data_digest, read_dataset, read_key};
 use crate::session::{Rules, Session};
 
 /// What files a dataset is made of, by the ending of their names: `.npy`, `.idx` or
-/// `…-ubyte` (gzipped or not), everything else CSV.
+/// `…-ubyte` (gzipped or not), `.txt`, everything else CSV.
 ///
 /// # Errors
 /// [`Error::NoLabels`] if a format that keeps labels in a file of their own comes without it.
@@ -23,6 +23,9 @@ pub fn source(data: &Path, labels: Option<&Path>) -> Result<Source, Error> {
 pub fn named(data: &Path, labels: Option<&Path>) -> Option<Source> {
     let name = data.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    if name.ends_with(".txt") {
+        return Some(Source::Text { path: data.to_owned(), positions: 1 });
+    }
     let npy = stem.ends_with(".npy");
     if !npy && !stem.ends_with("-ubyte") && !stem.ends_with(".idx") {
         return Some(Source::Csv(data.to_owned()));
@@ -56,7 +59,7 @@ pub fn datasets(
 ) -> Result<(Dataset, Dataset), Error> {
     let (train, held_out) = tables(project, manifest)?;
     let train = train.quantized(manifest, network)?;
-    let held_out = held_out.quantized(manifest, network)?;
+    let held_out = held_out.held_out(manifest, network)?;
     if train.windows(network) == 0 {
         return Err(Error::NoWindow { expected: network.window(), got: train.rows() });
     }

@@ -5,7 +5,7 @@ use zktrain_model::compile::tables::TableKind;
 use zktrain_model::compile::{
     DatasetIds, LayerIds, ParameterIds, RoundedIds, Slot, SlotIds, Slots, TrainingIds, WideIds,
 };
-use zktrain_model::manifest::{Features, Layer, Network};
+use zktrain_model::manifest::{Layer, Network};
 use zktrain_model::operators::ClockIds;
 use zktrain_model::relation::{Relation, TensorId};
 use zktrain_model::trace::{
@@ -49,7 +49,7 @@ pub fn training_sheet(
     let mut sheet = Sheet::new(relation.layout.clone());
     let samples = Samples { steps: network.steps, batch: network.batch };
     sheet.fill(ids.inputs, &channel_major(&trace.inputs, network.features.channels));
-    sheet.fill(ids.labels, &channel_major(&trace.labels, network.output()));
+    sheet.fill(ids.labels, &channel_major(&trace.labels, network.labels().channels));
     fill_tables(&mut sheet, &ids.tables);
     for (index, (layer, own)) in network.layers.iter().zip(&ids.layers).enumerate() {
         let missing = |part| WitnessError::Trace { whose: format!("layer {index}"), part };
@@ -79,9 +79,9 @@ pub fn dataset_sheet(
     labels: &[i32],
 ) -> Sheet {
     let mut sheet = Sheet::new(relation.layout.clone());
-    let (samples, outputs) = (network.window(), Features::flat(network.output()));
+    let samples = network.window();
     for (id, values, features) in
-        [(ids.inputs, inputs, network.features), (ids.labels, labels, outputs)]
+        [(ids.inputs, inputs, network.features), (ids.labels, labels, network.labels())]
     {
         let windows = values.chunks(samples * features.count());
         let all: Vec<i32> = windows.flat_map(|w| channel_major(w, features.channels)).collect();

@@ -26,7 +26,7 @@ pub(super) fn check(
     let left_out = match &files {
         Source::Csv(path) => unused(csv_header(path)?, manifest),
         // Without names every column is one of the model's.
-        Source::Npy { .. } | Source::Idx { .. } => Vec::new(),
+        Source::Npy { .. } | Source::Idx { .. } | Source::Text { .. } => Vec::new(),
     };
     if args.manifest.is_none() {
         known(args, manifest, &left_out)?;

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::ui::Ui;
 
 /// Fields of a manifest that options set: of a manifest that nobody wrote, no field is named.
-const OPTIONS: [(&str, &str); 20] = [
+const OPTIONS: [(&str, &str); 23] = [
     ("name", "the name of --data"),
     ("optimizer.learning_rate", "--lr"),
     ("optimizer.momentum", "--momentum"),
@@ -31,6 +31,9 @@ const OPTIONS: [(&str, &str); 20] = [
     ("data.uniform.offset", "--offset"),
     ("data.uniform.scale", "--scale"),
     ("data.classes", "--classes"),
+    ("data.weighted", "--every-row, --class-weights, --batch"),
+    ("data.class_weights", "--class-weights"),
+    ("data.tokens", "--positions"),
 ];
 
 /// An error about a drafted manifest, in terms of the options that drafted it.
@@ -65,6 +68,9 @@ fn images(field: &str) -> Option<&'static str> {
     if field == "model.input" || field.starts_with("model.image") {
         return Some("--image");
     }
+    if field.starts_with("data.class_weights[") {
+        return Some("--class-weights");
+    }
     let part = field.strip_prefix("model.layers[")?.split_once("].")?.1;
     match part {
         "kind" => Some("--layer"),
@@ -93,7 +99,7 @@ const FEW_ROWS: usize = 4;
 
 /// Warns where labels are hardly classes, or classes hardly different.
 pub(super) fn warn_of_classes(manifest: &Manifest, table: &Table, ui: &Ui) {
-    let Some(classes) = &manifest.data.classes else { return };
+    let Some(classes) = manifest.data.classes.as_ref().filter(|_| !table.text) else { return };
     let (count, rows, label) = (classes.len(), table.rows(), &manifest.data.label);
     if count > MANY || (count > 2 && count * FEW_ROWS > rows) {
         let advice = match classes.iter().all(|name| name.parse::<f64>().is_ok()) {

@@ -74,7 +74,9 @@ pub(super) fn observe(
     sample: &Scaled,
     seed: u64,
 ) -> Result<Run, CalibrationError> {
-    let batch = manifest.training.batch;
+    let filled = manifest.data.weighted.then(|| sample.clone().in_steps(manifest));
+    let sample = filled.as_ref().unwrap_or(sample);
+    let batch = manifest.padded_batch();
     let shapes = manifest.shapes()?;
     let outputs = shapes.last().map_or(0, |s| s.output.count());
     for (what, expected, got) in

@@ -88,7 +88,7 @@ fn rows(
         table.labels.push(cell(at).to_owned());
         for i in &order {
             table.features.push(match cells {
-                Cells::Numbers => number(path, row, &names[*i], cell(*i))?,
+                Cells::Numbers | Cells::Unlabelled => number(path, row, &names[*i], cell(*i))?,
                 Cells::Any => finite(cell(*i)).unwrap_or(f64::NAN),
             });
         }

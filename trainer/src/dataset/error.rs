@@ -130,6 +130,13 @@ pub enum DatasetError {
         /// The label column.
         column: String,
     },
+    /// A cell that is none of the manifest's tokens; which one stays private.
+    #[error("{}: row {row}: a cell is none of the manifest's tokens", path.display())]
+    UnknownToken {
+        path: PathBuf,
+        /// Row of data, counted from 1.
+        row: usize,
+    },
     /// A label that is none of the manifest's classes; which one stays private.
     #[error("{}: row {row}: the label is none of the manifest's classes", path.display())]
     UnknownClass {

@@ -2,12 +2,14 @@
 
 mod csv_file;
 mod error;
+mod fill;
 mod idx;
 mod inspect;
 mod npy;
 mod quantize;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ pub use idx::read_idx;
 pub use inspect::{ColumnSummary, Summary, inspect};
 pub use npy::read_npy;
 pub use quantize::{Clamped, Dataset, Scaled};
+pub use text::{NOTHING, read_text};
 
 use crate::looks::looks_like;
 use csv_file::Columns;
@@ -48,6 +51,13 @@ pub enum Source {
         /// Labels, one dimension.
         labels: PathBuf,
     },
+    /// A text, whose characters are predicted one by one.
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Characters of a row; what a manifest has takes their place.
+        positions: usize,
+    },
 }
 
 impl Source {
@@ -71,6 +81,16 @@ impl Source {
             }
             Self::Npy { features, labels } => read_npy(features, labels),
             Self::Idx { features, labels } => read_idx(features, labels),
+            Self::Text { path, positions } => read_text(path, *positions),
+        }
+    }
+
+    /// The same with rows of so many characters, where it is a text.
+    #[must_use]
+    pub fn with_positions(self, positions: usize) -> Self {
+        match self {
+            Self::Text { path, .. } => Self::Text { path, positions },
+            other => other,
         }
     }
 
@@ -84,6 +104,7 @@ impl Source {
             Self::Csv(path) => csv_file::read(path, label, Columns::AllBut(&[]), Cells::Any),
             Self::Npy { features, labels } => npy::read(features, labels, Cells::Any),
             Self::Idx { features, labels } => read_idx(features, labels),
+            Self::Text { path, positions } => read_text(path, *positions),
         }
     }
 
@@ -96,10 +117,12 @@ impl Source {
         let names: Vec<String> = data.columns().into_iter().map(|column| column.name).collect();
         match self {
             Self::Csv(path) => {
-                csv_file::read(path, &data.label, Columns::These(&names), Cells::Numbers)
+                let cells = if data.weighted { Cells::Unlabelled } else { Cells::Numbers };
+                csv_file::read(path, &data.label, Columns::These(&names), cells)
             }
             // Without names, the columns are in order by definition.
             Self::Npy { .. } | Self::Idx { .. } => self.read(&data.label)?.rename(names),
+            Self::Text { path, .. } => read_text(path, names.len())?.rename(names),
         }
     }
 }
@@ -109,6 +132,8 @@ impl Source {
 enum Cells {
     /// Finite numbers, and labels that are there.
     Numbers,
+    /// Finite numbers, and labels that may be empty.
+    Unlabelled,
     /// Anything; what is no finite number becomes a NaN.
     Any,
 }
@@ -122,8 +147,12 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Features `(rows, columns)`, row-major, all finite unless it was only looked at.
     pub features: Vec<f64>,
-    /// Labels as written, one a row.
+    /// Labels as written, so many a row; empty where there is none.
     pub labels: Vec<String>,
+    /// Labels of a row: one, or one for each position.
+    pub labels_a_row: usize,
+    /// Whether cells are characters, by their numbers in Unicode.
+    pub text: bool,
 }
 
 impl Table {
@@ -133,12 +162,14 @@ impl Table {
             columns: Vec::new(),
             features: Vec::new(),
             labels: Vec::new(),
+            labels_a_row: 1,
+            text: false,
         }
     }
 
     /// Number of samples.
     pub fn rows(&self) -> usize {
-        self.labels.len()
+        self.labels.len() / self.labels_a_row.max(1)
     }
 
     /// Checks that there are rows and that features and labels agree on how many.
@@ -147,7 +178,7 @@ impl Table {
         if self.labels.is_empty() || self.columns.is_empty() {
             return Err(DatasetError::Empty { path });
         }
-        let (expected, got) = (self.labels.len(), self.features.len() / self.columns.len());
+        let (expected, got) = (self.rows(), self.features.len() / self.columns.len());
         if expected != got {
             return Err(DatasetError::Count { path, what: "samples", expected, got });
         }
@@ -185,11 +216,15 @@ impl Table {
     fn take(&self, rows: &[usize]) -> Self {
         let width = self.columns.len();
         let row = |i: &usize| self.features[i * width..(i + 1) * width].iter().copied();
+        let each = self.labels_a_row;
+        let labels = |i: &usize| self.labels[i * each..(i + 1) * each].iter().cloned();
         Self {
             path: self.path.clone(),
             columns: self.columns.clone(),
             features: rows.iter().flat_map(row).collect(),
-            labels: rows.iter().map(|i| self.labels[*i].clone()).collect(),
+            labels: rows.iter().flat_map(labels).collect(),
+            labels_a_row: each,
+            text: self.text,
         }
     }
 }

@@ -14,7 +14,8 @@ const LARGEST_WHOLE: u64 = 1 << 53;
 /// NumPy's own limit.
 const MAX_DIMENSIONS: usize = 64;
 
-/// Reads features (first dimension: samples, the others flattened) and labels (one dimension).
+/// Reads features (first dimension: samples, the others flattened) and labels (first dimension: samples;
+/// the others, where each position has a label, flattened).
 ///
 /// Elements may be `f4 f8 i1 i2 i4 i8 u1 u2 u4 b1`. Columns are called `pixel_0`, `pixel_1`, …;
 /// whole-numbered labels are written without a fraction.
@@ -32,7 +33,7 @@ pub(super) fn read(features: &Path, labels: &Path, cells: Cells) -> Result<Table
     if x.shape.is_empty() {
         return Err(format_error(features, FormatFault::Dimensions));
     }
-    if y.shape.iter().skip(1).any(|d| *d != 1) || y.shape.is_empty() {
+    if y.shape.is_empty() {
         return Err(format_error(labels, FormatFault::Dimensions));
     }
     if x.values.is_empty() {
@@ -48,6 +49,7 @@ pub(super) fn read(features: &Path, labels: &Path, cells: Cells) -> Result<Table
     table.features = x.values;
     // `Display` of a whole double has no fraction.
     table.labels = y.values.iter().map(f64::to_string).collect();
+    table.labels_a_row = y.shape.iter().skip(1).product::<usize>().max(1);
     table.finish()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::ArrayView2;
-use zktrain_model::manifest::{Data, Loss, Manifest, Network};
+use zktrain_model::manifest::{Data, Loss, Manifest, Network, PROBABILITY_FRAC};
 
 use super::csv_file::number;
 use super::{DatasetError, Source, Table};
@@ -18,8 +18,10 @@ pub struct Scaled {
     pub outputs: usize,
     /// `(raw − offset)·scale`, `(rows, width)`.
     pub inputs: Vec<f64>,
-    /// One-hot rows, a logistic bit, or scaled targets, `(rows, outputs)`.
+    /// One-hot rows, times their weights, a logistic bit, or scaled targets, `(rows, outputs)`.
     pub labels: Vec<f64>,
+    /// Rows of weight zero that only fill steps up.
+    pub filled: usize,
 }
 
 /// Entries that did not fit 16 bits and were clamped.
@@ -47,11 +49,14 @@ pub struct Dataset {
     pub outputs: usize,
     /// Inputs `(rows, width)` with the network's `input_frac` fractional bits.
     pub inputs: Vec<i16>,
-    /// One-hot rows, a logistic bit, or targets with `z_frac` fractional bits, `(rows, outputs)`.
+    /// One-hot rows, a logistic bit, or targets with `z_frac` fractional bits, `(rows, outputs)`; with weights these, in
+    /// units of `2^−14`, in place of ones.
     pub labels: Vec<i16>,
     /// Scaled targets of a regression as they are, neither rounded nor clamped `(rows, outputs)`:
     /// what a model is measured against, although it learns from the integers.
     pub targets: Option<Vec<f64>>,
+    /// Rows of weight zero that only fill steps up.
+    pub filled: usize,
     /// Entries that did not fit 16 bits and were clamped.
     pub clamped: Clamped,
 }
@@ -77,18 +82,37 @@ impl Table {
             let path = self.path.clone();
             return Err(DatasetError::Count { path, what: "features a sample", expected, got });
         }
-        let cells = self.features.iter().zip(columns.iter().cycle());
-        let inputs = cells.map(|(x, column)| (x - column.offset) * column.scale).collect();
+        let (inputs, width) = match &manifest.data.tokens {
+            Some(tokens) => (one_hot(self, tokens)?, columns.len() * tokens.len()),
+            None => {
+                let cells = self.features.iter().zip(columns.iter().cycle());
+                let scaled = cells.map(|(x, column)| (x - column.offset) * column.scale);
+                (scaled.collect(), columns.len())
+            }
+        };
         let labels = labels(self, manifest)?;
         let outputs = labels.len() / self.rows().max(1);
-        Ok(Scaled { width: columns.len(), outputs, inputs, labels })
+        Ok(Scaled { width, outputs, inputs, labels, filled: 0 })
     }
 
-    /// [`Self::scaled`], then rounded half up to the network's integers.
+    /// [`Self::scaled`], then spread over whole windows ([`Scaled::in_steps`]) and rounded half up to the network's
+    /// integers: rows to train on.
     ///
     /// # Errors
     /// As there.
     pub fn quantized(
+        &self,
+        manifest: &Manifest,
+        network: &Network,
+    ) -> Result<Dataset, DatasetError> {
+        Ok(self.scaled(manifest)?.in_steps(manifest).quantized(network))
+    }
+
+    /// [`Self::scaled`], then rounded half up to the network's integers: rows to measure a model on.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn held_out(
         &self,
         manifest: &Manifest,
         network: &Network,
@@ -121,13 +145,15 @@ impl Scaled {
         let regression = !network.one_hot && network.loss == Loss::Mse;
         let label_frac = match regression {
             true => network.layers.last().map_or(0, |last| last.z_frac),
+            false if network.weighted => PROBABILITY_FRAC,
             false => 0,
         };
         let (inputs, of_inputs) = quantize(&self.inputs, self.width, network.input_frac);
         let (labels, of_labels) = quantize(&self.labels, self.outputs, label_frac);
         let clamped = Clamped { inputs: of_inputs, targets: of_labels.iter().sum() };
         let targets = regression.then(|| self.labels.clone());
-        Dataset { width: self.width, outputs: self.outputs, inputs, labels, targets, clamped }
+        let Self { width, outputs, filled, .. } = *self;
+        Dataset { width, outputs, inputs, labels, targets, filled, clamped }
     }
 }
 
@@ -193,16 +219,57 @@ fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> 
         };
         return table.labels.iter().enumerate().map(scale).collect();
     }
+    let shapes = manifest.shapes().map_err(Box::new)?;
+    let expected = shapes.last().map_or(1, |last| last.output.positions());
+    let got = table.labels_a_row;
+    if got != expected {
+        let path = table.path.clone();
+        return Err(DatasetError::Count { path, what: "labels a sample", expected, got });
+    }
     let classes = Classes::new(data);
     let mut out = Vec::new();
     for (i, label) in table.labels.iter().enumerate() {
-        let class = classes
-            .index(label)
-            .ok_or_else(|| DatasetError::UnknownClass { path: table.path.clone(), row: i + 1 })?;
+        let Some(class) = classes.index(label) else {
+            if data.weighted && (label.is_empty() || table.text) {
+                out.extend(std::iter::repeat_n(0.0, classes.count));
+                continue;
+            }
+            let (path, row) = (table.path.clone(), i / expected + 1);
+            return Err(DatasetError::UnknownClass { path, row });
+        };
+        let weight = data.class_weights.as_ref().and_then(|weights| weights.get(class));
+        let weight = weight.copied().unwrap_or(1.0);
         if manifest.model.loss == Loss::Logistic {
             out.push(class as f64);
         } else {
-            out.extend((0..classes.count).map(|j| f64::from(u8::from(j == class))));
+            out.extend((0..classes.count).map(|j| if j == class { weight } else { 0.0 }));
+        }
+    }
+    Ok(out)
+}
+
+/// A channel for each token, 1 where a cell names it. What no token is called is none, in a text.
+fn one_hot(table: &Table, tokens: &[String]) -> Result<Vec<f64>, DatasetError> {
+    let number = |token: &String| match table.text {
+        // A token of several characters is none of a text's.
+        true => {
+            Some(token.chars()).filter(|all| all.clone().count() == 1)?.next().map(|c| c as u64)
+        }
+        false => told_apart(token).map(f64::to_bits),
+    };
+    let known: BTreeMap<u64, usize> =
+        tokens.iter().enumerate().filter_map(|(i, token)| Some((number(token)?, i))).collect();
+    let mut out = vec![0.0; table.features.len() * tokens.len()];
+    let cells = out.chunks_exact_mut(tokens.len()).zip(&table.features).enumerate();
+    for (i, (channels, cell)) in cells {
+        let key = if table.text { *cell as u64 } else { cell.to_bits() };
+        match known.get(&key).filter(|_| *cell >= 0.0 || !table.text) {
+            Some(token) => channels[*token] = 1.0,
+            None if table.text => {}
+            None => {
+                let (path, row) = (table.path.clone(), i / table.columns.len().max(1) + 1);
+                return Err(DatasetError::UnknownToken { path, row });
+            }
         }
     }
     Ok(out)

@@ -265,8 +265,13 @@ fn quantization_rounds_half_up_and_clamps() {
     let mut network = manifest.network().unwrap();
     network.input_frac = 4;
     let inputs = vec![0.0, 1.0, 1.0 / 32.0, -1.0 / 32.0, 1e9, -1e9];
-    let scaled =
-        Scaled { width: 2, outputs: 2, inputs, labels: vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0] };
+    let scaled = Scaled {
+        width: 2,
+        outputs: 2,
+        inputs,
+        labels: vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
+        filled: 0,
+    };
     let dataset = scaled.quantized(&network);
     assert_eq!(dataset.inputs, [0, 16, 1, 0, i16::MAX, i16::MIN]);
     assert_eq!((&dataset.labels[..], &dataset.targets), (&[0, 1, 1, 0, 0, 1][..], &None));
