@@ -62,3 +62,33 @@ def weighted_circuits() -> dict[str, str]:
             data={"weighted": True}, **every,
         ),
     }  # fmt: skip
+
+
+# A flat network; sequences whose positions have labels, one with an attention; a batch that is
+# filled up.
+CASES: dict[str, Case] = {
+    "flat": ([linear(3), RELU, linear(3)], {"inputs": 3, "batch": 4, "momentum": 0.5, **WEIGHTED}),
+    "filled up": (
+        [linear(2), RELU, linear(3, bias=False)],
+        {"inputs": 3, "batch": 3, "decay": 0.01, **WEIGHTED},
+    ),
+    "an image, clipped": (
+        [convolution(2, 3, padding=1), RELU, convolution(2, 3, stride=2, padding=1)],
+        {"image": [3, 4, 1], "places": 4, "clip": 0.125, "batch": 1, **WEIGHTED},
+    ),
+    "a sequence, positions": (
+        [convolution(2, 1), placed(), convolution(5, 3, padding=1)],
+        {"image": [4, 1, 3], "places": 4, "momentum": 0.5, **WEIGHTED},
+    ),
+    "a sequence with an attention": (
+        [convolution(2, 1), *block(1, 2, causal=True), add(0), convolution(3, 1)],
+        {"image": [4, 1, 2], "places": 4, "batch": 1, "adam": {"epsilon": 0.001}, **WEIGHTED},
+    ),
+    "an image, one label, filled up": (
+        [convolution(2, 2), RELU, linear(2)],
+        {"image": [2, 3, 1], "batch": 3, "steps": 1, **WEIGHTED},
+    ),
+    "one layer": (
+        [convolution(3, 1)], {"image": [2, 2, 2], "places": 4, "batch": 3, "rate": 2.0, "steps": 1, **WEIGHTED},
+    ),
+}  # fmt: skip

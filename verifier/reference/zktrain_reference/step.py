@@ -241,12 +241,14 @@ class Step:
 
     def probabilities(self, z: Row, y: Row, last: Layer) -> Row:
         """Those of one sample, of each of its positions if they have labels."""
-        found, terms = [], []
+        found, terms, wholes = [], [], []
         for start in range(0, len(z), last.outputs):
             row = slice(start, start + last.outputs)
-            e, p = self.softmax(z[row], self.whole(y[row]), last)
-            terms, found = terms + e, found + p
+            whole = self.whole(y[row])
+            e, p = self.softmax(z[row], whole, last)
+            terms, found, wholes = terms + e, found + p, [*wholes, whole]
         self.note("e", terms)
+        self.note("whole", wholes)
         return found
 
     def whole(self, y: Row) -> int:
