@@ -89,6 +89,7 @@ CASES: dict[str, Case] = {
         {"image": [2, 3, 1], "batch": 3, "steps": 1, **WEIGHTED},
     ),
     "one layer": (
-        [convolution(3, 1)], {"image": [2, 2, 2], "places": 4, "batch": 3, "rate": 2.0, "steps": 1, **WEIGHTED},
+        [convolution(3, 1)],
+        {"image": [2, 2, 2], "places": 4, "batch": 3, "rate": 2.0, "steps": 1, **WEIGHTED},
     ),
 }  # fmt: skip
