@@ -20,6 +20,7 @@ export PYTHONDONTWRITEBYTECODE=1
     test_row_norms test_row_constraints &
 parts=$!
 "$tools/bin/python" -m unittest --quiet test_reference test_circuit test_depthwise \
-    test_adam test_adam_constraints test_attention test_attention_constraints
+    test_adam test_adam_constraints test_attention test_attention_constraints \
+    test_weights test_weight_constraints
 wait "$parts"
 echo "reference verifier: ok"

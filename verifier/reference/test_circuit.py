@@ -27,6 +27,7 @@ from networks import (
     scale,
     softmax,
 )
+from weighted_networks import CASES as WEIGHTED_CASES
 from zktrain_reference.argument import Argument, elements
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training
@@ -277,6 +278,13 @@ class Circuits(unittest.TestCase):
         for name, (layers, options) in ATTENDING.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
+
+    def test_weights(self) -> None:
+        for name, (layers, options) in WEIGHTED_CASES.items():
+            with self.subTest(name):
+                net = network(layers, **options)
+                self.agree(*compile_training(net))
+                self.agree(*compile_dataset(net, 2))
 
     def test_a_linear_layer_over_an_image(self) -> None:
         net = network([linear(3), RELU, linear(2)], image=[3, 2, 3])

@@ -45,7 +45,7 @@ class Witness:
             rows, labels = batches(net, 2 + t)
             for b, (row, label) in enumerate(zip(rows, labels)):
                 self.values("inputs", net.image, row, t, b, (0,))
-                self.values("labels", None, label, t, b, (0,))
+                self.values("labels", net.result, label, t, b, (0,))
             step.run(rows, labels)
             self.step(t, step)
 
@@ -242,21 +242,27 @@ class Witness:
 
     def loss(self, t: int, b: int, step: Step) -> None:
         """What the loss computed of a sample."""
-        trace, last = step.trace, len(self.net.layers) - 1
         if self.net.loss == "mse":
             return
-        p = trace["p"][b]
-        self.values("p", None, p, t, b)
-        if self.net.loss == "logistic":
-            return
-        z, e = [q for q, _, _ in trace[f"{last}.z"][b]], trace["e"][b]
-        first = z.index(max(z))
-        self.values("at_max", None, [int(k == first) for k in range(len(z))], t, b)
-        self.values("e", None, e, t, b)
-        rest = [2**15 * x - 2 * sum(e) * y for x, y in zip(e, p)]
-        self.values("r", None, rest, t, b)
-        self.set("max", (t, b), max(z))
-        self.set("sum", (t, b), sum(e))
+        p = step.trace["p"][b]
+        self.values("p", self.net.result, p, t, b)
+        if self.net.loss == "softmax-cross-entropy":
+            for position in range(len(p) // self.net.outputs):
+                self.softmax(position, t, b, step.trace)
+
+    def softmax(self, position: int, t: int, b: int, trace: dict[str, list]) -> None:
+        """The same of one label."""
+        last, image, n = len(self.net.layers) - 1, self.net.result, self.net.outputs
+        row = slice(position * n, (position + 1) * n)
+        z = [q for q, _, _ in trace[f"{last}.z"][b][row]]
+        e, p, whole = trace["e"][b][row], trace["p"][b][row], trace["whole"][b][position]
+        at = (t, b, *divmod(position, image.width)) if image else (t, b)
+        self.set("at_max", (z.index(max(z)), *at), 1)
+        self.set("max", at, max(z))
+        self.set("sum", at, sum(e))
+        for k, (x, y) in enumerate(zip(e, p)):
+            self.set("e", (k, *at), x)
+            self.set("r", (k, *at), 2 * whole * x - 2 * sum(e) * y)
 
 
 def chosen_at(layer: Layer, number: int, t: int, b: int) -> tuple[int, ...]:

@@ -150,6 +150,6 @@ def factors(schedule: Fields, max_steps: int) -> Iterator[int]:
             yield math.floor(ONE * power + 0.5)
 
 
-def added(epsilon: float, batch: int, frac: int) -> int:
-    """e: what is added to a root, in units of a gradient."""
-    return max(1, scaled(epsilon * float(batch), frac))
+def added(epsilon: float, labels: int, frac: int) -> int:
+    """e: what is added to a root, in units of a gradient that is summed over so many labels."""
+    return max(1, scaled(epsilon * float(labels), frac))

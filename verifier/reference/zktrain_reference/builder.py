@@ -3,6 +3,7 @@
 from functools import partial
 
 from . import axes
+from .label_weights import WHOLE
 from .network import Network, Rounding
 from .relation import (
     SUMMED,
@@ -152,6 +153,7 @@ class Builder:
         network, steps, batch = self.network, self.network.steps, self.network.batch
         image = network.image
         labels = domain(n=network.outputs, s=windows, t=steps, b=batch)
+        labels = Domain((*labels.axes, *axes.positions(network.result)))
         inputs = domain(n=image.channels if image else network.inputs, s=windows, t=steps, b=batch)
         inputs = Domain((*inputs.axes, *axes.positions(image)))
         for name, over in (("inputs", inputs), ("labels", labels)):
@@ -159,6 +161,8 @@ class Builder:
             cells = self.get(name, s, n, *rest)
             if name == "inputs" or (network.loss == "mse" and not network.one_hot):
                 self.lookup(over, SHORT, cells + HALF)
+            elif network.label_weights:
+                self.one_weight(over, cells)
             else:
                 pointwise = Pointwise(over)
                 self.bit(pointwise, pointwise.operand(cells))
@@ -166,9 +170,21 @@ class Builder:
             pointwise = Pointwise(over)
             self.padding(pointwise, cells)
             self.check(pointwise)
-        if network.one_hot:
+        if network.one_hot and not network.label_weights:
             one = self.get("labels", "s", SUMMED, "t", "b") - 1
             self.vanishing.append(Vanishing(domain(s=windows, t=steps, b=batch), one))
+
+    def one_weight(self, over: Domain, cells: Form) -> None:
+        """Of a row's labels one is a weight, at most 2^14, and the others are zero: each is zero or
+        their sum."""
+        _, s, *rest = axes.names(over.axes)
+        weight, pointwise = self.get("labels", s, SUMMED, *rest), Pointwise(over)
+        label, total = pointwise.operand(cells), pointwise.operand(weight)
+        pointwise.constraints.append([(1, (label, label)), (-1, (label, total))])
+        self.check(pointwise)
+        rows = Domain(over.axes[1:])
+        self.lookup(rows, SHORT, weight)
+        self.lookup(rows, SHORT, Form() + WHOLE - weight)
 
     def _get_over(self, over: Domain, name: str) -> Form:
         """A tensor whose dimensions are the axes of the domain, in order."""

@@ -1,15 +1,11 @@
 """From a network to the relation of its proofs. See docs/argument.md, "The relation"."""
 
-from collections.abc import Callable
-
 from . import axes
-from .builder import HALF, Builder, on_padding, real
-from .network import PROBABILITY_BITS, Layer, Network, Taker
-from .placements import Placements
+from .builder import Builder, real
+from .losses import Losses
+from .network import Layer, Network, Taker
 from .relation import (
-    SUMMED,
     Domain,
-    Form,
     Pointwise,
     Product,
     Relation,
@@ -18,7 +14,6 @@ from .relation import (
     read,
 )
 from .sheet import Sheet
-from .tables import Table
 from .tensors import (
     SHORT,
     count_tensors,
@@ -31,7 +26,7 @@ from .tensors import (
 )
 
 
-class _Training(Placements):
+class _Training(Losses):
     """The relation of T steps."""
 
     def layer(self, i: int) -> None:
@@ -131,40 +126,6 @@ class _Training(Placements):
         out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
         left = self.error(taker.layer, *axes.gradients(above))
         self.products.append(Product(outer, rows, inputs, units, left, right, 1, out))
-
-    def loss(self) -> None:
-        """How the last output becomes probabilities."""
-        network, last = self.network, len(self.network.layers) - 1
-        over = domain(n=network.outputs, t=network.steps, b=network.batch)
-        z = self.get(f"{last}.z", "n", "t", "b")
-        if network.loss == "softmax-cross-entropy":
-            self.softmax(over, z)
-        elif network.loss == "logistic":
-            table = Table("sigmoid", network.layers[last].z_bits, PROBABILITY_BITS)
-            self.lookup(over, table, z + HALF, self.get("p", "n", "t", "b"))
-
-    def softmax(self, over: Domain, z: Form) -> None:
-        """Maximum, terms, sum, quotients."""
-        network = self.network
-        cell: Callable[[str], Form] = lambda name: self.get(name, "n", "t", "b")  # noqa: E731
-        most, total = self.get("max", "t", "b"), self.get("sum", "t", "b")
-        e, p, r = cell("e"), cell("p"), cell("r")
-        pointwise = Pointwise(over)
-        forms = (cell("at_max"), z, e, p, r, most, total)
-        u_, z_, e_, p_, r_, m_, s_ = (pointwise.operand(form) for form in forms)
-        self.bit(pointwise, u_)
-        pointwise.constraints.append([(1, (u_, m_)), (-1, (u_, z_))])
-        pointwise.constraints.append([(2, (s_, p_)), (1, (r_,)), (-(2**15), (e_,))])
-        self.padding(pointwise, cell("at_max"))
-        self.check(pointwise)
-        rows = domain(t=network.steps, b=network.batch)
-        self.vanishing.append(Vanishing(rows, self.get("at_max", SUMMED, "t", "b") - 1))
-        self.vanishing.append(Vanishing(rows, total - self.get("e", SUMMED, "t", "b")))
-        table = Table("exp", network.layers[-1].z_bits, network.exp_start)
-        terms = on_padding(e, network.exp_start, over)
-        self.lookup(over, table, real(most, over) - z, terms)
-        for key in (p, r + total, total - r - 1):
-            self.lookup(over, SHORT, key)
 
 
 def compile_training(network: Network) -> tuple[Relation, Sheet]:

@@ -9,6 +9,7 @@ from .attention_shape import attended, paired, single
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
+from .label_weights import check_last, check_weights, weighs
 from .schema import (
     ATTENTION,
     LAYERS,
@@ -21,6 +22,7 @@ from .schema import (
     read,
 )
 from .shape import MOST, MOST_SUMMED, MOST_TAKERS, Shape, Values, shaped, slope, summed
+from .tokens import check_tokens, columns_of
 
 
 def _name(field: str, text: str) -> None:
@@ -47,7 +49,7 @@ class Manifest:
             raise Rejected(f"manifest: {error}") from None
         version = parsed.get("version")
         known = type(version) is int and version in VERSIONS
-        require(known, "version: this program reads 1, 2, 3, 4 and 5")
+        require(known, "version: this program reads 1, 2, 3, 4, 5 and 6")
         self.schema = VERSIONS[version]
         self.table = read(self.schema, parsed, "manifest", "manifest")
         _name("name", self.table["name"])
@@ -55,6 +57,7 @@ class Manifest:
         self._ranges()
         self._columns()
         self._labels()
+        check_weights(self.table, self.layers)
         require(self.table["quantization"] is not None, "quantization: is required")
         self._scales()
 
@@ -100,7 +103,7 @@ class Manifest:
             ends[i] = len(found) - 1
             before = kind
         within("model.layers (but activations)", 1, 256, len(found))
-        require(before == "linear", "model.layers: the last one is linear")
+        check_last(found[-1], weighs(self.table))
         self._taken(found, ends)
         return found
 
@@ -166,7 +169,9 @@ class Manifest:
         for field, most in (("batch", 4096), ("steps_per_proof", 1024)):
             size = training[field]
             within(f"training.{field}", 1, most, size)
-            require(size & (size - 1) == 0, f"training.{field}: {size} is no power of two")
+            any_size = field == "batch" and weighs(self.table)
+            power = size & (size - 1) == 0
+            require(power or any_size, f"training.{field}: {size} is no power of two")
         for shape in self.layers:
             if shape.kind == NORM:
                 numbers = training["batch"] * (shape.image.positions if shape.image else 1)
@@ -188,9 +193,11 @@ class Manifest:
                 _scaling(f"data.features[{i}]", feature)
             _distinct("data.features", [data["label"], *(f["name"] for f in features)])
             count = len(features)
-        require(
-            count == self.table["model"]["input"], "data: another number of columns than inputs"
-        )
+        image = self._image()
+        check_tokens(data, image)
+        expected = columns_of(data, self.table["model"]["input"], image)
+        of = "inputs" if data.get("tokens") is None else "positions"
+        require(count == expected, f"data: another number of columns than {of}")
 
     def _labels(self) -> None:
         data, loss = self.table["data"], self.table["model"]["loss"]

@@ -8,6 +8,7 @@ from .adam import MOST_EPSILON, MOST_GRADIENT, Adam, added, derive_adam
 from .attention import Attention
 from .errors import require, within
 from .geometry import Image, Kernel
+from .label_weights import filled, labels_of_step, weighs
 from .manifest import Manifest
 from .norm import FINER, SUM_BITS, Bounds, Norm, normed
 from .rounding import EXACT, SHORT_HIGH, SHORT_LOW, Rounding, exact
@@ -196,7 +197,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """What the relation depends on."""
+    """What the relation depends on. `batch` are the rows of a step, those that fill it included;
+    labels may have weights."""
 
     inputs: int
     image: Image | None
@@ -211,6 +213,12 @@ class Network:
     decay: int
     row_log: int
     adam: Adam | None
+    label_weights: bool
+
+    @property
+    def result(self) -> Image | None:
+        """What the last layer puts out, if that is an image; each position has a label."""
+        return self.layers[-1].result
 
     @property
     def exp_start(self) -> int:
@@ -220,6 +228,8 @@ class Network:
     @property
     def label_scale(self) -> int:
         """What a label is multiplied with in the loss gradient."""
+        if self.label_weights:
+            return 1
         if self.loss != "mse":
             return 2**PROBABILITY_BITS
         return 2 ** self.layers[-1].z_bits if self.one_hot else 1
@@ -253,6 +263,8 @@ class _Derivation:
         self.optimizer, self.training = manifest["optimizer"], manifest["training"]
         self.adam = self.optimizer.get("kind") == "adam"
         self.loss = manifest["model"]["loss"]
+        self.batch = filled(self.training["batch"])
+        self.labels = labels_of_step(self.training, manifest.layers)
         self.classes = manifest["data"]["classes"] is not None
         shapes = manifest.layers
         count = len(self.scales["layers"])
@@ -342,7 +354,7 @@ class _Derivation:
 
     def rows(self, shape: Shape) -> int:
         """Samples, times positions of what is put out."""
-        return self.training["batch"] * (shape.result.positions if shape.result else 1)
+        return self.batch * (shape.result.positions if shape.result else 1)
 
     def norm(
         self, field: str, shape: Shape, frac: int, a_in: _Sized, error: int
@@ -469,7 +481,7 @@ class _Derivation:
         if shape.kind == NORM:
             return SUM_BITS + error[0], self.bounds(shape, a_in).gain(error[1])
         if shape.kind == POSITIONS:
-            return error[0], self.training["batch"] * error[1]
+            return error[0], self.batch * error[1]
         largest = max(a_in[1], 2 ** a_in[0])
         return a_in[0] + error[0], self.rows(shape) * largest * error[1]
 
@@ -484,7 +496,7 @@ class _Derivation:
 
     def added(self, field: str, scales) -> int:
         """What is added to a root of the second moment."""
-        found = added(self.optimizer["epsilon"], self.training["batch"], scales["clip_frac"])
+        found = added(self.optimizer["epsilon"], self.labels, scales["clip_frac"])
         require(found <= MOST_EPSILON, f"{field}.clip_frac: with it epsilon is {found} units")
         return found
 
@@ -492,7 +504,7 @@ class _Derivation:
         """The roundings of the gradient's sum, with clipping, and of the update."""
         clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
         eta = scales["eta"]
-        rate = self.optimizer["learning_rate"] / float(self.training["batch"])
+        rate = self.optimizer["learning_rate"] / float(self.labels)
         exponent = self.scales["weight_frac"] + 16 - step_bits
         _equal(f"{field}.eta", scaled(rate, exponent), eta)
         require(1 <= eta < 2**31, f"{field}.eta: {eta} is not in 1 … 2^31 − 1")
@@ -556,7 +568,7 @@ class _Derivation:
             )
         if wanted is None:
             return None, sum_bits, sum_most
-        _equal(f"{field}.clip_bound", scaled(wanted * float(self.training["batch"]), frac), bound)
+        _equal(f"{field}.clip_bound", scaled(wanted * float(self.labels), frac), bound)
         require(1 <= bound <= SHORT_HIGH, f"{field}.clip_bound: {bound} is not in 1 … 32767")
         rounding = Rounding(sum_bits - frac, -bound, bound, -sum_most, sum_most)
         return rounding.check(f"{field}.clip_frac"), frac, bound
@@ -573,8 +585,9 @@ def derive(manifest: Manifest) -> Network:
         manifest["model"]["input"], layers[0].image,
         layers[-1].outputs, layers, manifest["model"]["loss"],
         manifest["model"]["loss"] != "logistic" and derivation.classes,
-        training["batch"], training["steps_per_proof"], training["max_steps"],
+        derivation.batch, training["steps_per_proof"], training["max_steps"],
         scales["mu"], scales["lambda"], scales["row_log"],
         derive_adam(optimizer, training["max_steps"], scales["weight_frac"])
         if derivation.adam else None,
+        weighs(manifest),
     )  # fmt: skip

@@ -153,10 +153,21 @@ FIFTH: Schema = FOURTH | {
         ("causal", "bool", True),
     ],
 }
-VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH}
+SIXTH: Schema = FIFTH | {
+    "data": [
+        *FIRST["data"],
+        ("weighted", "bool", False),
+        ("class_weights", ["real"], True),
+        ("tokens", ["text"], True),
+    ],
+}
+VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH}
+# Said in a version that does not have it, this is what holds there anyway.
+HOLDS_ANYWAY = ("data", "weighted")
 # Absent in the text, these stand for a value.
 DEFAULTS = {
     ("optimizer", "kind"): "sgd",
+    ("data", "weighted"): False,
     ("schedule", "warmup"): 0,
     ("optimizer", "momentum"): 0.0,
     ("optimizer", "weight_decay"): 0.0,
@@ -193,8 +204,9 @@ def read(schema: Schema, value: Any, kind: Any, where: str) -> Any:
 def _table(schema: Schema, value: Any, kind: str, where: str) -> dict[str, Any]:
     require(isinstance(value, dict), f"{where}: expected a table")
     fields = {name for name, _, _ in schema[kind]}
-    for name in value:
-        require(name in fields, f"{where}.{name}: unknown field")
+    for name, said in value.items():
+        known = name in fields or ((kind, name) == HOLDS_ANYWAY and said is False)
+        require(known, f"{where}.{name}: unknown field")
     table = {}
     for name, field_kind, optional in schema[kind]:
         field = f"{where}.{name}".removeprefix("manifest.")

@@ -235,18 +235,32 @@ class Step:
         if network.loss == "logistic":
             p = looked_up(Table("sigmoid", last.z_bits, PROBABILITY_BITS), z)
         elif network.loss == "softmax-cross-entropy":
-            p = self.softmax(z, last)
+            p = self.probabilities(z, y, last)
         self.note("p", p)
         return [a - network.label_scale * b for a, b in zip(p, y)]
 
-    def softmax(self, z: Row, last: Layer) -> Row:
-        """Probabilities with 14 bits."""
+    def probabilities(self, z: Row, y: Row, last: Layer) -> Row:
+        """Those of one sample, of each of its positions if they have labels."""
+        found, terms, wholes = [], [], []
+        for start in range(0, len(z), last.outputs):
+            row = slice(start, start + last.outputs)
+            whole = self.whole(y[row])
+            e, p = self.softmax(z[row], whole, last)
+            terms, found, wholes = terms + e, found + p, [*wholes, whole]
+        self.note("e", terms)
+        self.note("whole", wholes)
+        return found
+
+    def whole(self, y: Row) -> int:
+        """What a row's probabilities sum up to: its label's weight, or 2^14."""
+        return sum(y) if self.network.label_weights else 2**PROBABILITY_BITS
+
+    def softmax(self, z: Row, whole: int, last: Layer) -> tuple[Row, Row]:
+        """Terms, and how a whole is parted in their ratio."""
         exp, m = values_of(Table("exp", last.z_bits, self.network.exp_start)), max(z)
         e = [exp[m - x] for x in z]
         total = sum(e)
-        p = [(2**15 * x + total) // (2 * total) for x in e]
-        self.note("e", e)
-        return p
+        return e, [(2 * whole * x + total) // (2 * total) for x in e]
 
     def backward(self, i: int, sample: int) -> Row:
         """D of layer i, of one sample."""

@@ -82,7 +82,7 @@ def data_tensors(network: Network) -> Wanted:
     """A window's rows and labels."""
     image = network.image
     inputs = _values(network, image.channels if image else network.inputs, image)
-    return [("inputs", inputs), ("labels", _values(network, network.outputs))]
+    return [("inputs", inputs), ("labels", _values(network, network.outputs, network.result))]
 
 
 def parameter_tensors(network: Network, suffix: str) -> Wanted:
@@ -181,7 +181,8 @@ def trace_tensors(network: Network) -> Wanted:
                 add(sizes, f"{i}.{kind}.clip", *part_names(f"{i}.{kind}.clip", layer.clip))
         if layer.running:
             add((2, steps, layer.outputs), *part_names(f"{i}.s.update", layer.norm.statistics))
-    rows, outputs = (steps, batch), (network.outputs, steps, batch)
+    outputs = _values(network, network.outputs, network.result)
+    rows = outputs[1:]
     if network.loss == "softmax-cross-entropy":
         for name in ("max", "at_max", "e", "sum", "p", "r"):
             add(rows if name in ("max", "sum") else outputs, name)
