@@ -55,6 +55,9 @@ pub struct Case {
     pub fine: bool,
     /// The first sample of every window has no inputs but zeros.
     pub zeroed: bool,
+    /// Labels have weights, where the loss can have them and no batch norm counts rows; where they can, each position of an
+    /// image has one. A batch of several has one sample less then.
+    pub weighted: bool,
     pub seed: u64,
 }
 
@@ -81,6 +84,7 @@ impl Case {
             stretch: 1.0,
             fine: false,
             zeroed: false,
+            weighted: false,
             seed: 1,
         }
     }
@@ -147,6 +151,9 @@ impl Case {
         manifest.version = manifest.oldest_version();
         let (batch, steps_per_proof) = (1 << self.batch, 1 << self.steps);
         manifest.training = Training { batch, steps_per_proof, max_steps: 64 };
+        if self.weighted {
+            weigh(&mut manifest);
+        }
         manifest
     }
 
@@ -183,6 +190,26 @@ impl Case {
         }
         Some(manifest)
     }
+}
+
+/// Gives labels weights if they can have them, and each position one if that can be.
+fn weigh(manifest: &mut Manifest) {
+    let weighed = |manifest: &Manifest, layers: &[LayerSpec]| {
+        let mut weighed = manifest.clone();
+        weighed.model.layers = layers.to_vec();
+        weighed.data.weighted = true;
+        weighed.training.batch -= usize::from(weighed.training.batch > 1);
+        weighed.version = weighed.oldest_version();
+        weighed
+    };
+    let kernel = Kernel { size: 1, stride: 1, padding: 0 };
+    let mut layers = manifest.model.layers.clone();
+    let same = weighed(manifest, &layers);
+    let last = layers.last_mut().unwrap();
+    *last = LayerSpec { from: last.from, ..LayerSpec::conv2d(last.out.unwrap(), kernel, true) };
+    let all = [weighed(manifest, &layers), same];
+    let fitting = all.into_iter().find(|weighed| weighed.validate().is_ok());
+    *manifest = fitting.unwrap_or(manifest.clone());
 }
 
 /// Bits of the largest image that windows are read from, which has to lie in one row.
@@ -349,6 +376,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             stretch,
             fine,
             zeroed: seed % 4 == 0,
+            weighted: (seed >> 48) % 3 == 0,
             seed,
         },
     )

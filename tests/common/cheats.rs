@@ -80,7 +80,13 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         let id = sheet.layout().find("loss.at_max")?;
         let domain = sheet.layout().tensor(id).domain();
         let last = (1 << domain.axes[0].log) - 1;
-        sheet.set(id, flat(domain, &[last, t, b]), 1);
+        // `b` is a label's number in the step.
+        let outputs = run.key.network.labels();
+        let (sample, position) = (b / outputs.positions(), b % outputs.positions());
+        let width = outputs.sides().last().copied().unwrap_or(1);
+        let place = [position / width, position % width];
+        let index = [&[last, t, sample], &place[..outputs.sides().len()]].concat();
+        sheet.set(id, flat(domain, &index), 1);
     }
     Some(ForgedWitness::Sheet(sheet))
 }
@@ -540,7 +546,7 @@ type DataLie = (&'static str, &'static str, Vec<(Vec<usize>, i32)>);
 /// position in an image, after another; `last` is the last window.
 pub fn data_lies(network: &Network, last: usize) -> Vec<DataLie> {
     let bits = network.one_hot || network.loss == Loss::Logistic;
-    let output = network.output();
+    let output = network.labels().channels;
     let unit = usize::from(network.features.channels > 1);
     let mut lies = vec![("inputs.range", "inputs", vec![(vec![0, unit, 0, 1], 1 << 15)])];
     lies.push(("inputs.range", "inputs", vec![(vec![last, 0, 0, 0], -(1 << 15) - 1)]));
@@ -552,6 +558,10 @@ pub fn data_lies(network: &Network, last: usize) -> Vec<DataLie> {
     }
     if !bits {
         lies.push(("labels.range", "labels", vec![(vec![0, 0, 0, 1], 1 << 15)]));
+        return lies;
+    }
+    if network.weighted {
+        lies.extend(weight_lies(network));
         return lies;
     }
     if network.one_hot {
@@ -566,6 +576,29 @@ pub fn data_lies(network: &Network, last: usize) -> Vec<DataLie> {
         cells.push((vec![0, 2, 0, 0], 0));
         cells.push((vec![0, output, 0, 0], 1));
         lies.push(("labels.padding", "labels", cells));
+    }
+    lies
+}
+
+/// Labels of two classes, of a weight below zero, of one above 1, and of a class that does not exist: the first one's, whose other
+/// entries are zero.
+fn weight_lies(network: &Network) -> Vec<DataLie> {
+    let outputs = network.labels();
+    let entry = |j: usize, value: i32| {
+        let place = vec![0; outputs.sides().len()];
+        ([vec![0, j, 0, 0], place].concat(), value)
+    };
+    let row = |lies: &[(usize, i32)]| -> Vec<(Vec<usize>, i32)> {
+        let zeros = (0..outputs.channels).map(|j| entry(j, 0));
+        zeros.chain(lies.iter().map(|(j, value)| entry(*j, *value))).collect()
+    };
+    let mut lies = vec![
+        ("labels.one_weight", "labels", row(&[(0, 1), (1, 2)])),
+        ("labels.weight.range", "labels", row(&[(0, -1)])),
+        ("labels.weight.range_above", "labels", row(&[(1, (1 << 14) + 1)])),
+    ];
+    if !outputs.channels.is_power_of_two() {
+        lies.push(("labels.padding", "labels", row(&[(outputs.channels, 1)])));
     }
     lies
 }

@@ -7,6 +7,7 @@
 
 mod adam;
 pub mod attention;
+mod loss;
 mod norm;
 mod rows;
 
@@ -15,11 +16,10 @@ use norm::NormStep;
 pub use norm::wide_parts;
 use rows::RowStep;
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Loss, Network, RoundSpec};
+use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Network, RoundSpec};
 use zktrain_model::operators::ARRIVING;
 use zktrain_model::quant::{
-    exp_table, gelu_derivative_table, gelu_table, sigmoid_table, silu_derivative_table, silu_table,
-    tanh_table,
+    gelu_derivative_table, gelu_table, sigmoid_table, silu_derivative_table, silu_table, tanh_table,
 };
 
 /// The cells that one value takes: a plain value is `q` alone.
@@ -570,58 +570,6 @@ impl Forge<'_, '_> {
             Activation::Gelu | Activation::Silu => pass.sign[l][b][j] * g,
         };
         self.round(&name, &layer.d.unwrap(), product, at, (&index, &index))
-    }
-
-    /// `D` of the last layer for one sample.
-    fn loss(&mut self, t: usize, b: usize, z: &[i64]) -> Vec<i64> {
-        let network = self.network;
-        let values = match network.loss {
-            Loss::Mse => z.to_vec(),
-            Loss::Logistic => {
-                let frac = network.layers.last().unwrap().z_frac;
-                let p = sigmoid_table(frac, 14)[usize::try_from(z[0] + (1 << 15)).unwrap()];
-                vec![self.plain("loss.p", [t, b, 0], &[0, t, b], p.into(), z[0])]
-            }
-            Loss::SoftmaxCrossEntropy => self.softmax(t, b, z),
-        };
-        let label =
-            |(j, v): (usize, i64)| v - network.label_scale() * self.get("labels", &[0, j, t, b]);
-        values.into_iter().enumerate().map(label).collect()
-    }
-
-    fn softmax(&mut self, t: usize, b: usize, z: &[i64]) -> Vec<i64> {
-        let network = self.network;
-        let table = exp_table(network.layers.last().unwrap().z_frac, network.exp_scale());
-        let largest = z.iter().copied().max().unwrap();
-        let place = z.iter().position(|z| *z == largest).unwrap();
-        let context = i64::from(z.iter().all(|z| *z == largest));
-        let max = self.plain("loss.max", [t, b, 0], &[t, b], largest, context);
-        let alone = z.iter().filter(|z| **z == largest).count() == 1;
-        for j in 0..z.len() {
-            let u = i64::from(j == place);
-            let unique = if alone { place as i64 } else { -2 };
-            let context = if context == 1 { -1 } else { unique };
-            self.plain("loss.at_max", [t, b, j], &[j, t, b], u, context);
-        }
-        let e: Vec<i64> = (0..z.len())
-            .map(|j| {
-                let e = table[usize::try_from(max - z[j]).unwrap()];
-                self.plain("loss.e", [t, b, j], &[j, t, b], e.into(), 0)
-            })
-            .collect();
-        let sum = self.plain("loss.sum", [t, b, 0], &[t, b], e.iter().sum(), 0);
-        let p = |(j, e): (usize, &i64)| {
-            let numerator = e << 15;
-            let p = (numerator + sum).div_euclid(2 * sum);
-            // `r` stands in the value's first remainder.
-            let mut value =
-                Value { q: p, r: vec![numerator - 2 * sum * p], context: sum, ..Value::default() };
-            (self.hook)("loss.p", [t, b, j], &mut value);
-            self.put("loss.p", &[j, t, b], value.q);
-            self.put("loss.r", &[j, t, b], value.r[0]);
-            value.q
-        };
-        e.iter().enumerate().map(p).collect()
     }
 
     /// The update of one weight matrix or bias vector.

@@ -215,6 +215,12 @@ fn circuits_with_attention_are_those_of_the_second_reading() {
     compare_circuits("attention_circuits_v1.tsv", "verifier/reference/attention_manifests");
 }
 
+/// The same of labels with weights.
+#[test]
+fn circuits_with_weights_are_those_of_the_second_reading() {
+    compare_circuits("weights_circuits_v1.tsv", "verifier/reference/weights_manifests");
+}
+
 /// Compares the digests of a list of the second reading's with those of the manifests in a folder.
 fn compare_circuits(list: &str, folder: &str) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

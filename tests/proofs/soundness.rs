@@ -87,6 +87,8 @@ fn cases() -> Vec<Case> {
         attending(&plain, false),
         Case { fine: true, stretch: 1000.0, ..attending(&plain, true) },
         Case { fine: true, stretch: 1000.0, clip: Some(0.02), ..attending(&plain, false) },
+        Case { weighted: true, ..plain.clone() },
+        by_position(&plain),
     ]
 }
 
@@ -106,6 +108,17 @@ fn attending(plain: &Case, causal: bool) -> Case {
         kinds: vec![None],
         momentum: if causal { 0.9 } else { 0.0 },
         steps: u32::from(causal),
+        ..plain.clone()
+    }
+}
+
+/// A label for each position of an image, of three classes.
+fn by_position(plain: &Case) -> Case {
+    let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+    Case {
+        image: Some(([2, 4, 3], vec![LayerSpec::conv2d(3, kernel, true)])),
+        widths: vec![0, 3],
+        weighted: true,
         ..plain.clone()
     }
 }
@@ -428,7 +441,10 @@ fn a_table_entry_cannot_be_altered() {
 fn a_registration_cannot_cheat() {
     let mut covered = BTreeSet::new();
     let mut all = BTreeSet::new();
-    for case in [&cases()[0], &cases()[2], &cases()[5], &cases()[8]] {
+    let all_cases = cases();
+    let [.., flat_weights, by_position] = &all_cases[..] else { panic!("many cases") };
+    let unweighted = [0, 2, 5, 8].map(|i| &all_cases[i]);
+    for case in unweighted.into_iter().chain([flat_weights, by_position]) {
         let run = Run::of(case, 2).unwrap();
         let network = &run.key.network;
         let (relation, ids) = compile_dataset(network, 2).unwrap();
