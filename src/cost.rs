@@ -111,7 +111,7 @@ pub fn cost(file: &Path, manifest: &Manifest, time: bool) -> Result<CostReport, 
     Ok(CostReport {
         file: file.to_owned(),
         shape: shape(&network),
-        batch: network.batch,
+        batch: manifest.training.batch,
         steps: network.steps,
         parameters: network.parameters(),
         row_log: relation.layout.row_log,

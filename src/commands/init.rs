@@ -364,7 +364,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
         manifest_hash: hex::encode(manifest.hash()),
         shape: shape(&network),
         parameters: network.parameters(),
-        batch: network.batch,
+        batch: manifest.training.batch,
         steps_per_proof: network.steps,
         row_log: network.row_log,
         calibrated_on,

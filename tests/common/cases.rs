@@ -208,7 +208,13 @@ fn weigh(manifest: &mut Manifest) {
     let last = layers.last_mut().unwrap();
     *last = LayerSpec { from: last.from, ..LayerSpec::conv2d(last.out.unwrap(), kernel, true) };
     let all = [weighed(manifest, &layers), same];
-    let fitting = all.into_iter().find(|weighed| weighed.validate().is_ok());
+    // More positions would make proofs of more rows than a test has time for.
+    let fits = |weighed: &Manifest| {
+        let shapes = weighed.shapes().unwrap_or_default();
+        let few = shapes.last().is_some_and(|last| last.output.positions() <= 16);
+        few && weighed.validate().is_ok()
+    };
+    let fitting = all.into_iter().find(fits);
     *manifest = fitting.unwrap_or(manifest.clone());
 }
 
