@@ -87,7 +87,7 @@ fn cases() -> Vec<Case> {
         attending(&plain, false),
         Case { fine: true, stretch: 1000.0, ..attending(&plain, true) },
         Case { fine: true, stretch: 1000.0, clip: Some(0.02), ..attending(&plain, false) },
-        Case { weighted: true, ..plain.clone() },
+        Case { weighted: true, decay: 1e-4, ..plain.clone() },
         by_position(&plain),
     ]
 }

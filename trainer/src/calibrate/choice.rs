@@ -1,7 +1,7 @@
 //! How fractional bits are shared between tensors, given the largest magnitudes.
 
 use zktrain_model::manifest::{
-    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, MAX_SHIFT, Manifest,
+    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, MAX_SHIFT, Manifest, Optimizer,
     OptimizerKind, PROBABILITY_FRAC, Quantization, Rates, Shape, UPDATE_SHIFT, derive_clip_bound,
     derive_eta, derive_lambda, derive_mu, eta_error,
 };
@@ -120,7 +120,8 @@ impl Choice<'_> {
     /// The most fractional bits of a gradient sum that keep `eta` precise; `None` with
     /// clipping, which rescales it.
     fn gradient_bits(&self, weight_frac: u32, aim: f64) -> Option<u32> {
-        let optimizer = &self.manifest.optimizer;
+        // What a small weight decay adds to the multipliers' bits is no room for gradients.
+        let optimizer = &Optimizer { weight_decay: 0.0, ..self.manifest.optimizer };
         if optimizer.clip.is_some() || optimizer.kind == OptimizerKind::Adam {
             return None;
         }

@@ -29,36 +29,56 @@ pub fn slope_error(slope: f64) -> (f64, f64) {
     ((nearest / slope - 1.0).abs(), nearest)
 }
 
-/// `round(momentum·2^16)`.
-pub fn derive_mu(optimizer: &Optimizer) -> i64 {
-    round_scaled(optimizer.momentum, UPDATE_SHIFT as i32)
+/// Most bits that the rounding of an update drops.
+pub const MAX_UPDATE_SHIFT: u32 = 30;
+
+/// Bits that the rounding of an update drops, and fractional bits of its multipliers: 16, or the fewest more with which
+/// rounding changes the weight decay little enough; 16 too where none do.
+pub fn update_shift(optimizer: &Optimizer) -> u32 {
+    if optimizer.weight_decay > 0.0 {
+        let fits = |shift: &u32| decay_error(optimizer, *shift) <= MAX_LAMBDA_ERROR;
+        (UPDATE_SHIFT..=MAX_UPDATE_SHIFT).find(fits).unwrap_or(UPDATE_SHIFT)
+    } else {
+        UPDATE_SHIFT
+    }
 }
 
-/// `round(learning_rate·weight_decay·2^16)`.
+/// Relative error of the weight decay with so many fractional bits.
+fn decay_error(optimizer: &Optimizer, shift: u32) -> f64 {
+    let decay = optimizer.learning_rate * optimizer.weight_decay;
+    (round_scaled(decay, shift as i32) as f64 / libm::scalbn(decay, shift as i32) - 1.0).abs()
+}
+
+/// `round(momentum·2^s)`, with the update's shift `s`.
+pub fn derive_mu(optimizer: &Optimizer) -> i64 {
+    round_scaled(optimizer.momentum, update_shift(optimizer) as i32)
+}
+
+/// `round(learning_rate·weight_decay·2^s)`, with the update's shift `s`.
 pub fn derive_lambda(optimizer: &Optimizer) -> i64 {
-    round_scaled(optimizer.learning_rate * optimizer.weight_decay, UPDATE_SHIFT as i32)
+    round_scaled(optimizer.learning_rate * optimizer.weight_decay, update_shift(optimizer) as i32)
 }
 
 /// Relative error of [`derive_lambda`], and the weight decay nearest to the one wished for that
 /// has none. Of a weight decay that is not zero.
 pub fn lambda_error(optimizer: &Optimizer) -> (f64, f64) {
-    let step = libm::scalbn(optimizer.learning_rate, UPDATE_SHIFT as i32);
-    let lambda = derive_lambda(optimizer) as f64;
-    let exact = libm::scalbn(optimizer.learning_rate * optimizer.weight_decay, UPDATE_SHIFT as i32);
-    ((lambda / exact - 1.0).abs(), lambda.max(1.0) / step)
+    let most = MAX_UPDATE_SHIFT as i32;
+    let step = libm::scalbn(optimizer.learning_rate, most);
+    let finest = round_scaled(optimizer.learning_rate * optimizer.weight_decay, most).max(1) as f64;
+    (decay_error(optimizer, update_shift(optimizer)), finest / step)
 }
 
-/// `round(learning_rate/labels·2^(weight_frac + 16 − step_frac))`, where `labels` are those of a step
+/// `round(learning_rate/labels·2^(weight_frac + s − step_frac))`, where `s` is the update's shift, `labels` are those of a step
 /// ([`Manifest::labels_in_step`](super::Manifest::labels_in_step)) and `step_frac` is the fractional bits of the
 /// (clipped) gradient sum.
 pub fn derive_eta(optimizer: &Optimizer, labels: usize, weight_frac: u32, step_frac: u32) -> i64 {
-    let exponent = weight_frac as i32 + UPDATE_SHIFT as i32 - step_frac as i32;
+    let exponent = (weight_frac + update_shift(optimizer)) as i32 - step_frac as i32;
     round_scaled(optimizer.learning_rate / labels as f64, exponent)
 }
 
 /// Relative error of [`derive_eta`]: by how much rounding changes the learning rate.
 pub fn eta_error(optimizer: &Optimizer, labels: usize, weight_frac: u32, step_frac: u32) -> f64 {
-    let exponent = weight_frac as i32 + UPDATE_SHIFT as i32 - step_frac as i32;
+    let exponent = (weight_frac + update_shift(optimizer)) as i32 - step_frac as i32;
     let exact = libm::scalbn(optimizer.learning_rate / labels as f64, exponent);
     (derive_eta(optimizer, labels, weight_frac, step_frac) as f64 / exact - 1.0).abs()
 }

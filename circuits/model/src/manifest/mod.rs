@@ -24,7 +24,7 @@ pub(crate) use bounds::Wide;
 pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
 pub use derive::{
     DEFAULT_SLOPE, MAX_ETA_ERROR, MAX_SLOPE_ERROR, derive_clip_bound, derive_eta, derive_lambda,
-    derive_mu, derive_slope, eta_error, slope_error,
+    derive_mu, derive_slope, eta_error, slope_error, update_shift,
 };
 pub use error::{ManifestError, ManifestErrorKind};
 pub use features::{Features, Kernel};

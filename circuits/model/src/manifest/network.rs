@@ -7,7 +7,7 @@ use crate::operators::{Adam, Heads, LayerKind, Norm, RowBounds, SoftmaxBounds};
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
-/// Bits that the update's rounding drops.
+/// Bits that the update's rounding drops where the weight decay does not need more.
 pub const UPDATE_SHIFT: u32 = 16;
 /// Smallest signed 16-bit value.
 pub const I16_LO: i64 = -(1 << 15);
@@ -45,11 +45,11 @@ pub struct Network {
     pub max_steps: usize,
     /// Whether updates depend on the previous update (`mu != 0`).
     pub momentum: bool,
-    /// `round(momentum·2^16)`.
+    /// `round(momentum·2^s)`, `s` the update's shift.
     pub mu: i64,
     /// What Adam computes with; none with another rule.
     pub adam: Option<Adam>,
-    /// `round(learning_rate·weight_decay·2^16)`.
+    /// `round(learning_rate·weight_decay·2^s)`.
     pub lambda: i64,
     /// Whether labels are one-hot rows; false for a logistic label bit and for regression targets.
     pub one_hot: bool,

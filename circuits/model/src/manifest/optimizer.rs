@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::derive::update_shift;
+use super::network::UPDATE_SHIFT;
+
 /// Hyper-parameters of gradient descent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +120,10 @@ impl Optimizer {
     pub fn version(&self) -> u32 {
         let said = [self.beta1, self.beta2, self.epsilon].iter().any(Option::is_some);
         let newer = said || self.schedule.is_some() || self.kind == OptimizerKind::Adam;
-        if newer { 4 } else { 1 }
+        match (newer, update_shift(self) > UPDATE_SHIFT) {
+            (_, true) => 6,
+            (true, false) => 4,
+            (false, false) => 1,
+        }
     }
 }

@@ -263,9 +263,9 @@ pub struct Quantization {
     pub weight_frac: u32,
     /// Initial parameters are below `2^weight_init_bits` in magnitude, as integers.
     pub weight_init_bits: u32,
-    /// `round(momentum·2^16)`.
+    /// `round(momentum·2^s)`, `s` = 16 or what a small weight decay needs.
     pub mu: i64,
-    /// `round(learning_rate·weight_decay·2^16)`.
+    /// `round(learning_rate·weight_decay·2^s)`.
     pub lambda: i64,
     /// One entry per layer that is no activation, in order.
     pub layers: Vec<LayerQuantization>,
@@ -300,7 +300,7 @@ pub struct LayerQuantization {
     /// `round(clip·batch·2^clip_frac)`; only with `optimizer.clip`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_bound: Option<i64>,
-    /// `round(learning_rate/batch·2^(weight_frac + 16 − f))`, `f` the fractional bits of the gradient sum; 0
+    /// `round(learning_rate/labels·2^(weight_frac + s − f))`, `labels` those of a step, `f` the fractional bits of the gradient sum; 0
     /// with Adam, and of a layer without parameters.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub eta: i64,

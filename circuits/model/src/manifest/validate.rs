@@ -43,7 +43,7 @@ fn version(manifest: &Manifest) -> Result<(), ManifestError> {
         return newer("model.image".into(), 2);
     }
     if got < manifest.optimizer.version() {
-        return newer("optimizer".into(), 4);
+        return newer("optimizer".into(), manifest.optimizer.version());
     }
     if got < manifest.data.version() {
         return newer("data".into(), 6);

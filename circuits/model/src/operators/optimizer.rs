@@ -10,8 +10,8 @@ use crate::compile::{
 };
 use crate::manifest::{
     I16_HI, I16_LO, Layer, Lowering, MAX_ETA_ERROR, ManifestError, ManifestErrorKind as Kind,
-    Network, RoundSpec, UPDATE_SHIFT, Wide, derive_clip_bound, derive_eta, derived, eta_error,
-    in_range,
+    Network, RoundSpec, Wide, derive_clip_bound, derive_eta, derived, eta_error, in_range,
+    update_shift,
 };
 use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
 use crate::trace::{LayerParameters, ParameterTrace};
@@ -96,7 +96,7 @@ pub(super) fn update(
     let decay = i128::from(lowering.q.lambda) * lowering.weight_max();
     let largest = momentum + i128::from(eta) * max + decay;
     Wide::symmetric(&field, "an update before rounding", largest).round(
-        UPDATE_SHIFT,
+        update_shift(optimizer),
         I16_LO,
         I16_HI,
     )

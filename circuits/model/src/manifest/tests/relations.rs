@@ -133,31 +133,41 @@ fn a_multiplier_that_rounds_too_much_is_refused() {
 
 /// A decay of 0.504 steps used to be rounded to one, and so doubled without a word.
 #[test]
-fn a_decay_that_rounds_too_much_is_refused_with_the_nearest_that_fits() {
-    let decay = |rate: f64, decay: f64| {
+fn a_small_decay_has_more_bits_and_one_that_none_hold_is_refused_with_the_nearest() {
+    let decay = |rate: f64, decay: f64, version: u32| {
         let mut manifest = Manifest::from_toml(MANIFEST).unwrap();
+        manifest.version = version;
         manifest.optimizer =
             Optimizer { learning_rate: rate, weight_decay: decay, ..manifest.optimizer };
         q(&mut manifest).lambda = derive_lambda(&manifest.optimizer);
+        q(&mut manifest).mu = derive_mu(&manifest.optimizer);
         let eta = derive_eta(&manifest.optimizer, manifest.training.batch, 16, 12);
         q(&mut manifest).layers.iter_mut().for_each(|layer| layer.eta = eta);
-        manifest.validate()
+        manifest.network()
     };
-    for (rate, wanted, error, steps) in [
-        (0.0625, 0.000_123, 0.985, 1.0),
-        (0.1, 0.0001, 0.526, 1.0),
-        (0.01, 0.0001, 1.0, 1.0),
-        (0.1, 0.001, 0.068, 7.0),
-        (0.1, 1e-8, 1.0, 1.0),
+    for (rate, wanted, shift, lambda) in [
+        (0.1, 0.0011, 16, 7),
+        (0.1, 0.001, 17, 13),
+        (0.0625, 0.000_123, 17, 1),
+        (0.1, 0.0001, 19, 5),
+        (0.01, 0.0001, 20, 1),
+        (0.001, 0.0001, 26, 7),
     ] {
-        let refused = decay(rate, wanted).unwrap_err();
-        assert_eq!(refused.field, "optimizer.weight_decay");
-        let Kind::ImpreciseDecay { got, nearest, .. } = refused.kind else { panic!("{refused}") };
-        assert!((got - error).abs() < 0.001, "{got}");
-        assert!((nearest * rate * 65_536.0 - steps).abs() < 1e-9, "{nearest}");
-        decay(rate, nearest).unwrap();
+        let network = decay(rate, wanted, 6).unwrap();
+        assert_eq!(network.layers[0].update.unwrap().shift, shift, "{rate}, {wanted}");
+        assert_eq!(
+            (network.lambda, network.mu),
+            (lambda, 58_982.4f64.mul_add(f64::from(1 << (shift - 16)), 0.5) as i64)
+        );
+        let refused = decay(rate, wanted, 5).map_err(|error| (error.field, error.kind));
+        let newer = ("optimizer".to_owned(), Kind::NewerVersion { needed: 6, got: 5 });
+        assert_eq!(refused.err(), (shift > 16).then_some(newer));
     }
-    decay(0.1, 0.0011).unwrap();
+    let refused = decay(0.1, 1e-8, 6).unwrap_err();
+    assert_eq!(refused.field, "optimizer.weight_decay");
+    let Kind::ImpreciseDecay { got, nearest, .. } = refused.kind else { panic!("{refused}") };
+    assert!((got - 1.0).abs() < 0.001 && (nearest * 0.1 * (1u64 << 30) as f64 - 1.0).abs() < 1e-9);
+    decay(0.1, nearest, 6).unwrap();
 }
 
 #[test]
