@@ -31,3 +31,4 @@ mod srs_refused;
 mod supply;
 mod tour;
 mod walls;
+mod weights;

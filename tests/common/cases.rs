@@ -151,10 +151,7 @@ impl Case {
         manifest.version = manifest.oldest_version();
         let (batch, steps_per_proof) = (1 << self.batch, 1 << self.steps);
         manifest.training = Training { batch, steps_per_proof, max_steps: 64 };
-        if self.weighted {
-            weigh(&mut manifest);
-        }
-        manifest
+        if self.weighted { synthetic::with_weights(manifest) } else { manifest }
     }
 
     /// The calibrated manifest; none where no scales fit, which is no case at all.
@@ -190,32 +187,6 @@ impl Case {
         }
         Some(manifest)
     }
-}
-
-/// Gives labels weights if they can have them, and each position one if that can be.
-fn weigh(manifest: &mut Manifest) {
-    let weighed = |manifest: &Manifest, layers: &[LayerSpec]| {
-        let mut weighed = manifest.clone();
-        weighed.model.layers = layers.to_vec();
-        weighed.data.weighted = true;
-        weighed.training.batch -= usize::from(weighed.training.batch > 1);
-        weighed.version = weighed.oldest_version();
-        weighed
-    };
-    let kernel = Kernel { size: 1, stride: 1, padding: 0 };
-    let mut layers = manifest.model.layers.clone();
-    let same = weighed(manifest, &layers);
-    let last = layers.last_mut().unwrap();
-    *last = LayerSpec { from: last.from, ..LayerSpec::conv2d(last.out.unwrap(), kernel, true) };
-    let all = [weighed(manifest, &layers), same];
-    // More positions would make proofs of more rows than a test has time for.
-    let fits = |weighed: &Manifest| {
-        let shapes = weighed.shapes().unwrap_or_default();
-        let few = shapes.last().is_some_and(|last| last.output.positions() <= 16);
-        few && weighed.validate().is_ok()
-    };
-    let fitting = all.into_iter().find(fits);
-    *manifest = fitting.unwrap_or(manifest.clone());
 }
 
 /// Bits of the largest image that windows are read from, which has to lie in one row.

@@ -108,7 +108,7 @@ fn transformer() -> Preset {
     let plain = Scaling::Uniform { offset: 0.0, scale: 1.0 };
     let options = options("next", 0, 0.001, 0.0, plain);
     let options = DraftOptions { images, hidden: Vec::new(), optimizer, training, ..options };
-    Preset { name, file: None, text: true, options, epochs: 1, runs: 1 }
+    Preset { name, file: None, text: true, options, epochs: 2, runs: 1 }
 }
 
 fn options(

@@ -133,6 +133,25 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     draft.version = draft.oldest_version();
     draft
 }
+/// The same with weights of labels, if it can have them: batches of several have one sample less, and where the last layer can be a
+/// convolution over a few positions, each of these has a label.
+pub fn with_weights(manifest: Manifest) -> Manifest {
+    const MOST: usize = 16;
+    let weighed = |by_position: bool| {
+        let mut weighed = manifest.clone();
+        if let Some(last) = weighed.model.layers.last_mut().filter(|_| by_position) {
+            *last = LayerSpec { from: last.from, ..each(last.out.unwrap_or(1)) };
+        }
+        weighed.data.weighted = true;
+        weighed.training.batch -= usize::from(weighed.training.batch > 1);
+        weighed.version = weighed.oldest_version();
+        let shapes = weighed.shapes().unwrap_or_default();
+        let few = shapes.last().is_some_and(|last| last.output.positions() <= MOST);
+        (few && weighed.validate().is_ok()).then_some(weighed)
+    };
+    weighed(true).or_else(|| weighed(false)).unwrap_or(manifest)
+}
+
 /// A chain of layers made a graph. `bits` says of each layer in turn, two bits of it: 1 puts a second layer like it
 /// beside it and adds the two, 2 or 3 adds what the first layer with as many outputs put out.
 ///

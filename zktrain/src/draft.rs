@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zktrain_model::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Training};
 use zktrain_trainer::dataset::{Source, Table};
-use zktrain_trainer::{DraftOptions, Images, Scaling, calibrate, draft};
+use zktrain_trainer::{ClassWeights, DraftOptions, Images, Scaling, calibrate, draft};
 
 use crate::error::Error;
 
@@ -113,10 +113,34 @@ impl Draft {
         self
     }
 
-    /// Rows of a batch, a power of two.
+    /// Rows of a batch; where it is no power of two, labels have weights ([`Self::every_row`]).
     #[must_use]
     pub fn batch(mut self, rows: usize) -> Self {
         self.options.training.batch = rows;
+        self
+    }
+
+    /// Leaves no row out: windows are filled up with rows of weight zero, and rows without a label are not learned from.
+    ///
+    /// ```
+    /// use zktrain::{ClassWeights, Draft};
+    ///
+    /// let draft = Draft::predicting("malignant").batch(20).every_row();
+    /// let draft = draft.class_weights(ClassWeights::Balanced);
+    /// let manifest = draft.calibrate_on("../data/breast_cancer.csv")?;
+    /// assert!(manifest.data.weighted);
+    /// # Ok::<(), zktrain::Error>(())
+    /// ```
+    #[must_use]
+    pub fn every_row(mut self) -> Self {
+        self.options.weighted = true;
+        self
+    }
+
+    /// How much each class counts.
+    #[must_use]
+    pub fn class_weights(mut self, weights: ClassWeights) -> Self {
+        self.options.class_weights = Some(weights);
         self
     }
 

@@ -37,6 +37,6 @@ pub use zktrain_model::trace::Parameters;
 pub use zktrain_statement::statements::{Binding, TrainingStatement};
 pub use zktrain_trainer::dataset::{Dataset, Source, Table};
 pub use zktrain_trainer::transformer::{Transformer, TransformerBlock};
-pub use zktrain_trainer::{Metrics, Scaling};
+pub use zktrain_trainer::{ClassWeights, Metrics, Scaling};
 pub use zktrain_verify::file::{Registration, StoredProof};
 pub use zktrain_verify::groth16::Groth16Key;

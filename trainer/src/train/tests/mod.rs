@@ -109,7 +109,10 @@ impl Case {
         manifest.version = manifest.oldest_version();
         manifest.training =
             Training { batch: 1 << self.batch, steps_per_proof: 1 << self.steps, max_steps: 64 };
-        manifest
+        match self.seed % 3 {
+            0 => synthetic::with_weights(manifest),
+            _ => manifest,
+        }
     }
 }
 
@@ -167,7 +170,7 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u32>(),
         0usize..4,
         prop_oneof![Just(0.0), Just(0.9)],
-        prop_oneof![Just(0.0), Just(1.0 / 64.0)],
+        prop_oneof![Just(0.0), Just(1.0 / 64.0), Just(1e-4)],
         prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
         prop_oneof![3 => Just(None), 2 => (0usize..5).prop_map(Some)],
         (0u32..4, 0u32..3),

@@ -540,7 +540,7 @@ struct LossExpect {
 
 impl LossExpect {
     fn gradient(&mut self, network: &Network, z: &[i64], y: &[i32]) -> Vec<i64> {
-        let n = network.output();
+        let n = network.labels().channels;
         let frac = network.layers.last().unwrap().z_frac;
         let mut d = Vec::new();
         for (z, y) in z.chunks(n).zip(y.chunks(n)) {
@@ -570,12 +570,15 @@ impl LossExpect {
                     let e: Vec<i64> = z.iter().map(term).collect();
                     let sum: i64 = e.iter().sum();
                     self.sum.push(sum as i32);
+                    // A label's own number, or a whole one.
+                    let unit = if network.weighted { 1 } else { 1 << 14 };
+                    let weight: i64 = y.iter().map(|y| i64::from(*y) * unit).sum();
                     for (e, y) in e.iter().zip(y) {
-                        let p = ((e << 15) + sum) / (2 * sum);
+                        let p = (2 * weight * e + sum) / (2 * sum);
                         self.e.push(*e as i32);
                         self.p.push(p as i32);
-                        self.r.push(((e << 15) - 2 * sum * p) as i32);
-                        d.push(p - (i64::from(*y) << 14));
+                        self.r.push((2 * weight * e - 2 * sum * p) as i32);
+                        d.push(p - i64::from(*y) * unit);
                     }
                 }
             }
