@@ -201,6 +201,15 @@ fn synthetic_sample(args: &Args, manifest: &Manifest) -> Result<Scaled, Error> {
 
 /// Column names of the owner's file and nothing else of it; classes from the options.
 fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Error> {
+    let files = zktrain_project::data::source(&own.data, own.labels.as_deref())?;
+    if let Source::Text { .. } = files {
+        return Err(OptionsError::Required {
+            option: "--calibrate-on FILE",
+            when: "with a text, whose characters must not come from private data",
+            hint: "name a public text: `--calibrate-on public.txt`",
+        }
+        .into());
+    }
     if args.classes.is_empty() && !options.regression {
         return Err(OptionsError::Required {
             option: "--classes",
@@ -211,15 +220,6 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
     }
     if !options.regression && args.classes.windows(2).all(|pair| pair[0] == pair[1]) {
         return Err(value("--classes", "at least two names", &args.classes.join(",")));
-    }
-    let files = zktrain_project::data::source(&own.data, own.labels.as_deref())?;
-    if let Source::Text { .. } = files {
-        return Err(OptionsError::Required {
-            option: "--calibrate-on FILE",
-            when: "with a text, whose characters must not come from private data",
-            hint: "name a public text: `--calibrate-on public.txt`",
-        }
-        .into());
     }
     let table = files.read_without(&options.label, &args.ignore)?;
     let labels =

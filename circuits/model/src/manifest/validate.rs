@@ -290,8 +290,8 @@ fn weights(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
         let kind = Kind::Count { expected, matches: "data.classes", got: weights.len() };
         return Err(ManifestError::new("data.class_weights", kind));
     }
-    let each = weights.iter().enumerate();
-    each.map(|(i, weight)| real(format!("data.class_weights[{i}]"), LEAST, 1.0, *weight)).collect()
+    let mut each = weights.iter().enumerate();
+    each.try_for_each(|(i, weight)| real(format!("data.class_weights[{i}]"), LEAST, 1.0, *weight))
 }
 
 fn unique<'a>(

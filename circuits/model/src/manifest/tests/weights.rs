@@ -69,7 +69,7 @@ fn a_batch_is_filled_up_and_a_step_follows_the_mean_of_its_labels() {
     // 0.5/3·2^10, rounded.
     assert_eq!(network.layers[0].eta, 171);
     // Four rows can have a gradient of 2^14 each: nothing shows that one of them has no weight.
-    assert_eq!(network.layers[1].grad_max, 4 * ((1 << 15) - 1) << 14);
+    assert_eq!(network.layers[1].grad_max, (4 * ((1 << 15) - 1)) << 14);
     let manifest = Manifest::from_toml(SEQUENCE).unwrap();
     let network = manifest.network().unwrap();
     assert_eq!(manifest.labels_in_step(&manifest.shapes().unwrap()), 12);
