@@ -240,7 +240,7 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     // Said before the work begins, while there is time to think better of it.
     let clamped_columns = unseen::clampings(&session.manifest, &[&train, &held_out]);
     unseen::warn_clamped(&clamped_columns, ui);
-    unseen::warn_left_out(train.rows(), network, ui);
+    unseen::warn_left_out(train.rows() - train.filled, &session.manifest, network, ui);
     let secret = read_key(&project.key_path())?;
     let round = project.round()?;
     let owner = round

@@ -108,11 +108,11 @@ pub struct Args {
     /// Samples in a batch; 32 without it. Any number: what is no power of two is filled up with rows of weight zero.
     #[arg(long)]
     pub batch: Option<usize>,
-    /// Train on every row: windows are filled up with rows of weight zero, and empty labels are not learned from. So it
+    /// Train on every row: windows are filled up with rows of weight zero, and empty labels of --data are not learned from. So it
     /// is with texts, with --class-weights, and where --batch is no power of two.
     #[arg(long, conflicts_with = "manifest")]
     pub every_row: bool,
-    /// How much each class counts, from 0 to 1, in their order; or `balanced`, all together as much as the rarest.
+    /// How much each class counts, at most 1 and at least 1/16384, in their order; or `balanced`, all together as much as the rarest.
     #[arg(long, value_name = "WEIGHTS|balanced", conflicts_with = "manifest")]
     pub class_weights: Option<String>,
     /// Steps that one proof covers, a power of two; 1 without it.

@@ -7,7 +7,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use zktrain_model::manifest::{Loss, Manifest};
+use zktrain_model::manifest::{Loss, MAX_SIDE, Manifest};
 use zktrain_trainer::dataset::{Scaled, Source, Table, parse_csv};
 use zktrain_trainer::preset::{Preset, preset};
 use zktrain_trainer::{ClassWeights, DraftOptions, Images, Scaling, calibrate, draft, synthetic};
@@ -218,6 +218,10 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
         }
         .into());
     }
+    if args.class_weights.as_deref() == Some("balanced") {
+        let why = "--class-weights balanced counts public labels, and synthetic data have none";
+        return Err(Error::Argument { why: why.into() });
+    }
     if !options.regression && args.classes.windows(2).all(|pair| pair[0] == pair[1]) {
         return Err(value("--classes", "at least two names", &args.classes.join(",")));
     }
@@ -276,6 +280,7 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.loss = squared(args.loss)?;
     }
     words::power_of_two("--steps-per-proof", args.steps_per_proof)?;
+    of_texts(args)?;
     options.weighted |= args.every_row;
     if let Some(weights) = &args.class_weights {
         options.class_weights = Some(class_weights(weights)?);
@@ -290,6 +295,30 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.scaling = Scaling::Uniform { offset, scale };
     }
     Ok(options)
+}
+
+/// Refuses options that have no meaning for the data that there are.
+fn of_texts(args: &Args) -> Result<(), Error> {
+    let wrong = |why: String| Err(Error::Argument { why });
+    if let Some(got) = args.positions.filter(|got| !got.is_power_of_two() || *got > MAX_SIDE) {
+        return wrong(format!("--positions: expected a power of two up to {MAX_SIDE}, got {got}"));
+    }
+    let text = is_text(args);
+    if args.positions.is_some() && !text {
+        return wrong("--positions is about texts, and --data is none (.txt)".into());
+    }
+    let given = [
+        ("--hidden", args.hidden.is_some()),
+        ("--shape", args.shape.is_some()),
+        ("--classes", !args.classes.is_empty()),
+        ("--class-weights", args.class_weights.is_some()),
+        ("--regression", args.regression),
+        ("--image", args.image.is_some()),
+    ];
+    match given.iter().find(|(_, given)| text && *given) {
+        Some((option, _)) => wrong(format!("{option} has no meaning for a text")),
+        None => Ok(()),
+    }
 }
 
 /// Characters of a text's row.

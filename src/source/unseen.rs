@@ -77,10 +77,26 @@ pub fn warn_clamped(clampings: &[Clamping], ui: &Ui) {
     ));
 }
 
+/// Share of a batch below which steps are so short of rows that it is worth a warning.
+const SHORT: f64 = 0.9;
+
+/// Warns of steps that have fewer rows than a batch, where they lack many.
+fn warn_short(rows: usize, manifest: &Manifest, ui: &Ui) {
+    let (batch, steps) = (manifest.training.batch, manifest.training.steps_per_proof);
+    let all = rows.div_ceil(batch * steps) * steps;
+    let each = rows as f64 / all as f64;
+    if each < SHORT * batch as f64 {
+        ui.warn(&format!(
+            "{rows} rows for training, spread over {all} steps, are {each:.1} for each batch of {batch}: a step \
+             moves the model as much less. A smaller --batch or fewer --steps-per-proof fit them better"
+        ));
+    }
+}
+
 /// Warns of rows that fill no window, where they are many or there is no window at all; with weights any rows do.
-pub fn warn_left_out(rows: usize, network: &Network, ui: &Ui) {
+pub fn warn_left_out(rows: usize, manifest: &Manifest, network: &Network, ui: &Ui) {
     if network.weighted && rows > 0 {
-        return;
+        return warn_short(rows, manifest, ui);
     }
     let (window, left) = (network.window(), rows % network.window());
     let share = left as f64 / rows.max(1) as f64;

@@ -63,6 +63,9 @@ pub struct DraftOptions {
     pub class_weights: Option<ClassWeights>,
 }
 
+/// The least weight that a label can have.
+const LEAST_WEIGHT: f64 = 1.0 / 16_384.0;
+
 /// How much each class counts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClassWeights {
@@ -269,7 +272,8 @@ fn class_weights(
                 |class: &String| table.labels.iter().filter(|label| *label == class).count();
             let counts: Vec<usize> = classes.unwrap_or_default().iter().map(count).collect();
             let least = counts.iter().copied().min().unwrap_or(0) as f64;
-            Some(counts.into_iter().map(|count| six_digits(least / count.max(1) as f64)).collect())
+            let weight = |count: usize| six_digits(least / count.max(1) as f64).max(LEAST_WEIGHT);
+            Some(counts.into_iter().map(weight).collect())
         }
     }
 }

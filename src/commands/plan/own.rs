@@ -47,7 +47,7 @@ pub(super) fn check(
     })?;
     let data = table.quantized(manifest, &network)?;
     unseen::warn_clamped(&unseen::clampings(manifest, &[&data]), ui);
-    unseen::warn_left_out(table.trained_on(args.held_out), &network, ui);
+    unseen::warn_left_out(table.trained_on(args.held_out), manifest, &network, ui);
     Ok(left_out)
 }
 

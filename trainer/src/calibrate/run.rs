@@ -74,9 +74,8 @@ pub(super) fn observe(
     sample: &Scaled,
     seed: u64,
 ) -> Result<Run, CalibrationError> {
-    let filled = manifest.data.weighted.then(|| sample.clone().in_steps(manifest));
-    let sample = filled.as_ref().unwrap_or(sample);
-    let batch = manifest.padded_batch();
+    // Full ones, of rows that all have their weight: what scales have to hold.
+    let batch = manifest.training.batch;
     let shapes = manifest.shapes()?;
     let outputs = shapes.last().map_or(0, |s| s.output.count());
     for (what, expected, got) in

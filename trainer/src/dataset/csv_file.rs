@@ -161,7 +161,7 @@ fn places(
         }
         Columns::These(these) => these.iter().filter_map(|name| place(name)).collect(),
     };
-    if cells == Cells::Numbers {
+    if cells != Cells::Any {
         named(path, names, &order)?;
         unique(path, names, order.iter().copied().chain([at]))?;
     }

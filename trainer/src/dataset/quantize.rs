@@ -212,13 +212,6 @@ fn quantize(values: &[f64], width: usize, frac: u32) -> (Vec<i16>, Vec<usize>) {
 
 fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> {
     let data = &manifest.data;
-    if let Some(target) = data.target {
-        let scale = |(i, label): (usize, &String)| {
-            let raw = number(&table.path, i + 1, &data.label, label)?;
-            Ok((raw - target.offset) * target.scale)
-        };
-        return table.labels.iter().enumerate().map(scale).collect();
-    }
     let shapes = manifest.shapes().map_err(Box::new)?;
     let expected = shapes.last().map_or(1, |last| last.output.positions());
     let got = table.labels_a_row;
@@ -226,10 +219,21 @@ fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> 
         let path = table.path.clone();
         return Err(DatasetError::Count { path, what: "labels a sample", expected, got });
     }
+    if let Some(target) = data.target {
+        let scale = |(i, label): (usize, &String)| {
+            let raw = number(&table.path, i + 1, &data.label, label)?;
+            Ok((raw - target.offset) * target.scale)
+        };
+        return table.labels.iter().enumerate().map(scale).collect();
+    }
     let classes = Classes::new(data);
     let mut out = Vec::new();
     for (i, label) in table.labels.iter().enumerate() {
-        let Some(class) = classes.index(label) else {
+        let class = match table.text {
+            true => classes.names.get(label.as_str()).copied(),
+            false => classes.index(label),
+        };
+        let Some(class) = class else {
             if data.weighted && (label.is_empty() || table.text) {
                 out.extend(std::iter::repeat_n(0.0, classes.count));
                 continue;
@@ -255,14 +259,20 @@ fn one_hot(table: &Table, tokens: &[String]) -> Result<Vec<f64>, DatasetError> {
         true => {
             Some(token.chars()).filter(|all| all.clone().count() == 1)?.next().map(|c| c as u64)
         }
-        false => told_apart(token).map(f64::to_bits),
+        // Adding zero turns −0 into 0.
+        false => told_apart(token).map(|x| (x + 0.0).to_bits()),
     };
-    let known: BTreeMap<u64, usize> =
-        tokens.iter().enumerate().filter_map(|(i, token)| Some((number(token)?, i))).collect();
+    let mut known: BTreeMap<u64, usize> = BTreeMap::new();
+    for (i, token) in tokens.iter().enumerate() {
+        if let Some(key) = number(token) {
+            // The first of those that are the same number, as of classes.
+            known.entry(key).or_insert(i);
+        }
+    }
     let mut out = vec![0.0; table.features.len() * tokens.len()];
     let cells = out.chunks_exact_mut(tokens.len()).zip(&table.features).enumerate();
     for (i, (channels, cell)) in cells {
-        let key = if table.text { *cell as u64 } else { cell.to_bits() };
+        let key = if table.text { *cell as u64 } else { (cell + 0.0).to_bits() };
         match known.get(&key).filter(|_| *cell >= 0.0 || !table.text) {
             Some(token) => channels[*token] = 1.0,
             None if table.text => {}

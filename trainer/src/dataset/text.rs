@@ -11,10 +11,13 @@ use crate::looks::looks_like;
 /// no label.
 ///
 /// # Errors
-/// When the file cannot be read, is empty, is no UTF-8, or is something else by how it begins.
+/// When the file cannot be read, is empty, too large, no UTF-8, or is something else by how it begins.
 pub fn read_text(path: &Path, positions: usize) -> Result<Table, DatasetError> {
     let bytes = super::read_capped(path)?;
-    let expected = "a text (UTF-8)";
+    let (expected, got) = ("a text (UTF-8)", bytes.len() as u64);
+    if got > MAX_TEXT_BYTES {
+        return Err(DatasetError::TooLarge { path: path.to_owned(), max: MAX_TEXT_BYTES, got });
+    }
     if let Some(looks) = looks_like(&bytes) {
         return Err(DatasetError::LooksLike { path: path.to_owned(), expected, looks });
     }
@@ -28,6 +31,9 @@ pub fn read_text(path: &Path, positions: usize) -> Result<Table, DatasetError> {
     }
     rows(path, text, positions)
 }
+
+/// Largest text: a character takes some kilobytes while there is a number for each token.
+const MAX_TEXT_BYTES: u64 = 1 << 24;
 
 /// Stands where a row has no character: no number of one.
 pub const NOTHING: f64 = -1.0;

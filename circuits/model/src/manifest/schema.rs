@@ -195,7 +195,7 @@ pub struct Data {
     /// Feature columns, in the order of the inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<Feature>>,
-    /// Whether labels have weights, from 0 to 1; cross entropy only. A batch need not be full then, nor a label
+    /// Whether labels have weights, 1 at most; cross entropy only. A batch need not be full then, nor a label
     /// known.
     #[serde(default, skip_serializing_if = "is_false")]
     pub weighted: bool,
