@@ -163,8 +163,8 @@ class Refusals(unittest.TestCase):
                 derive(Manifest(edited))
 
     def test_a_rate_that_is_too_fine(self) -> None:
-        # A rate of 1000, of one label: 2^20 times that for gradients of 20 bits. Clipped ones have 13
-        # bits, and 2^27 times 1000 is too much, where 2^13 times 1000 is not.
+        # A rate of 1000, of one label: 2^20 times that for gradients of 20 bits. Clipped ones have
+        # 13 bits, and 2^27 times 1000 is too much, where 2^13 times 1000 is not.
         every = {"version": 6, "rate": 1000.0, "batch": 1}
         network([linear(2)], inputs=3, **every, clip=0.5)
         every |= {"decay": 1e-11, "shift": 30}
