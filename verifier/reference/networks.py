@@ -48,7 +48,7 @@ def graph(layers: Layers) -> Graph:
 
 
 def scales(
-    layers: Layers, loss: str, rate: float, clip: float | None, labels: int, adam: bool
+    layers: Layers, loss: str, rate: float, clip: float | None, labels: int, adam: bool, shift: int
 ) -> str:
     """The quantization of layers, by the document's formulas, with so many labels a step."""
     nodes = graph(layers)
@@ -65,7 +65,7 @@ def scales(
             table["a_frac"] = A_FRAC
         if kind in ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "scale", "positions"):
             sum_bits = {"batch_norm": 8, "positions": 0}.get(kind, in_bits) + d_bits
-            of_sum = rates(sum_bits, rate, clip, labels)
+            of_sum = rates(sum_bits, rate, clip, labels, shift)
             table |= {"clip_frac": min(sum_bits, CLIP_FRAC)} if adam else of_sum
         out += "[[quantization.layers]]\n" + lines(table)
         values[i] = A_FRAC if smooth else int(table["z_frac"])
@@ -84,13 +84,15 @@ def gradient_bits(nodes: Graph, last: int) -> list[tuple[int | None, int]]:
     return [found[i] for i in range(len(nodes))]
 
 
-def rates(bits: int, rate: float, clip: float | None, labels: int) -> dict[str, object]:
+def rates(
+    bits: int, rate: float, clip: float | None, labels: int, shift: int
+) -> dict[str, object]:
     """What an update needs, of a gradient's sum with so many fractional bits."""
     table: dict[str, object] = {}
     if clip is not None:
         bits = min(bits, CLIP_FRAC)
         table = {"clip_frac": bits, "clip_bound": int(clip * labels * 2**bits + 0.5)}
-    return table | {"eta": int(rate / labels * 2.0 ** (WEIGHT_FRAC + 16 - bits) + 0.5)}
+    return table | {"eta": int(rate / labels * 2.0 ** (WEIGHT_FRAC + shift - bits) + 0.5)}
 
 
 def manifest(
@@ -110,9 +112,10 @@ def manifest(
     row_log: int = 6,
     places: int = 1,
     data: dict[str, object] | None = None,
+    shift: int = 16,
 ) -> str:
     """A manifest of these layers; the last one's outputs are classes, at so many places. With Adam
-    its fields, and what else is said of data."""
+    its fields, and what else is said of data. Updates are divided by 2^shift, whatever follows."""
     model: dict[str, object] = {"input": inputs or math.prod(image), "loss": loss}
     model |= {"image": image} if image else {}
     classes = [str(k) for k in range(max(2, int(layers[-1][1].get("out", 0))))]
@@ -135,9 +138,11 @@ def manifest(
     out += lines({"row_log": row_log, "input_frac": INPUT_FRAC, "weight_frac": WEIGHT_FRAC})
     # The running statistics of what a sigmoid or a tanh puts out have twelve fractional bits.
     bits = 13 if any(kind == "batch_norm" for kind, _ in layers) else 12
-    out += lines({"weight_init_bits": bits, "mu": int(momentum * 2**16)})
-    out += lines({"lambda": int(rate * decay * 2**16 + 0.5)})
-    return out + scales(layers, loss, rate, clip, batch * places, adam is not None)
+    out += lines({"weight_init_bits": bits, "mu": int(momentum * 2**shift + 0.5)})
+    out += lines({"lambda": int(rate * decay * 2**shift + 0.5)})
+    return out + scales(
+        layers, loss, rate, clip, batch * places, adam is not None, shift
+    )
 
 
 def adam_circuits() -> dict[str, str]:

@@ -21,6 +21,6 @@ export PYTHONDONTWRITEBYTECODE=1
 parts=$!
 "$tools/bin/python" -m unittest --quiet test_reference test_circuit test_depthwise \
     test_adam test_adam_constraints test_attention test_attention_constraints \
-    test_weights test_weight_constraints
+    test_weights test_weight_constraints test_small_decays
 wait "$parts"
 echo "reference verifier: ok"

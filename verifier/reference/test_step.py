@@ -64,6 +64,9 @@ class Literal:
     """The document's formulas for images, index by index: `A[y, x, c]`, `W[u, v, c, o]`. What is no
     image has one position, and what reads an image as a whole a kernel of its size."""
 
+    # Of an update; a small weight decay has more.
+    shift = 16
+
     def __init__(self, net: Network, weights: list[Matrix], state: list[Matrix]) -> None:
         self.net, self.weights, self.state, self.done = net, weights, state, 0
         adam = net.adam
@@ -371,10 +374,10 @@ class Literal:
 
     def descent(self, i: int, sums: Matrix) -> Matrix:
         """The updates of what is no running statistic, without Adam."""
-        net, eta = self.net, self.net.layers[i].eta
+        net, eta, shift = self.net, self.net.layers[i].eta, self.shift
         parts = zip(self.state[i], sums, self.weights[i])
         return [
-            [rounded(net.mu * s + eta * g + net.decay * w, 16) for s, g, w in zip(*rows)]
+            [rounded(net.mu * s + eta * g + net.decay * w, shift) for s, g, w in zip(*rows)]
             for rows in parts
         ]
 

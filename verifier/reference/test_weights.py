@@ -366,9 +366,13 @@ class Rows(unittest.TestCase):
         found = cut("abcaé", 2)
         self.assertEqual(found, [(["a", "b"], ["b", "c"]), (["c", "a"], ["a", "é"]),
                                  (["é", ""], ["", ""])])  # fmt: skip
-        self.assertEqual(cut("abcd", 2)[-1], (["c", "d"], ["d", ""]))
+        self.assertEqual(cut("abcd", 2), [(["a", "b"], ["b", "c"]), (["c", "d"], ["d", ""])])
         self.assertEqual(cut("", 2), [])
-        self.assertEqual(features(["b", "?", ""], ["a", "b"]), [0, 1, 0, 0, 0, 0])
+        for bits, one in ((0, 1), (6, 64), (14, 2**14), (15, 2**15 - 1)):
+            found = features(["b", "?", ""], ["a", "b"], bits)
+            self.assertEqual(found, [0, one, 0, 0, 0, 0])
+        # Letter for letter: what is the same number is another character.
+        self.assertEqual(features(["١", "1"], ["1", "2"], 6), [0, 0, 64, 0])
         self.assertEqual(label_rows(["b", "?", "a"], ["a", "b"], [7, 9]), [0, 9, 0, 0, 7, 0])
 
 

@@ -61,6 +61,12 @@ def weighted_circuits() -> dict[str, str]:
             image=[8, 1, 4], batch=5, steps=2, adam={}, places=8,
             data={"weighted": True}, **every,
         ),
+        # A rate of 0.1 times this decay needs 19 bits.
+        "weights-decay": manifest(
+            [linear(6), RELU, linear(3)],
+            inputs=4, batch=3, steps=2, momentum=0.9, rate=0.1, decay=1e-4, shift=19,
+            data=classes, **every,
+        ),
     }  # fmt: skip
 
 

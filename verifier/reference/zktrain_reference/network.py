@@ -30,10 +30,10 @@ from .schema import (
 )
 from .shape import SLOPE_BITS, Shape
 from .softmax import MOST_INVERSE, SHARE_BITS, SHARE_SHIFT, mean_rounding, most_sent, wides_of
+from .update_shift import update_shift
 from .wide import Stack, Wide, stacks
 
 PROBABILITY_BITS = 14
-UPDATE_SHIFT = 16
 # Fractional bits of what a mean is multiplied with.
 MEAN_BITS = 16
 # What arrives at a layer has fewer bits, the sign apart.
@@ -276,15 +276,13 @@ class _Derivation:
         )
 
     def multipliers(self) -> None:
-        """mu and lambda."""
+        """The update's shift, mu and lambda."""
         momentum = self.optimizer["momentum"]
-        product = self.optimizer["learning_rate"] * self.optimizer["weight_decay"]
-        _equal("quantization.mu", scaled(momentum, 16), self.scales["mu"])
-        _equal("quantization.lambda", scaled(product, 16), self.scales["lambda"])
+        rate, decay = self.optimizer["learning_rate"], self.optimizer["weight_decay"]
+        self.shift = update_shift(self.manifest["version"], rate, decay)
+        _equal("quantization.mu", scaled(momentum, self.shift), self.scales["mu"])
+        _equal("quantization.lambda", scaled(rate * decay, self.shift), self.scales["lambda"])
         require(momentum == 0 or self.scales["mu"] != 0, "optimizer.momentum: rounds to zero")
-        if self.optimizer["weight_decay"] > 0:
-            require(self.scales["lambda"] != 0, "optimizer.weight_decay: rounds to zero")
-            accurate("optimizer.weight_decay", product, 16, self.scales["lambda"])
 
     def values(self) -> dict[int | None, _Sized]:
         """Fractional bits and largest magnitude of the values of each layer, and of the inputs."""
@@ -505,13 +503,13 @@ class _Derivation:
         clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
         eta = scales["eta"]
         rate = self.optimizer["learning_rate"] / float(self.labels)
-        exponent = self.scales["weight_frac"] + 16 - step_bits
+        exponent = self.scales["weight_frac"] + self.shift - step_bits
         _equal(f"{field}.eta", scaled(rate, exponent), eta)
         require(1 <= eta < 2**31, f"{field}.eta: {eta} is not in 1 … 2^31 − 1")
         accurate(f"{field}.eta", rate, exponent, eta)
         most = self.scales["mu"] * 2**15 + eta * step_most
         most += self.scales["lambda"] << self.weight_bits
-        update = Rounding(UPDATE_SHIFT, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.eta")
+        update = Rounding(self.shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.eta")
         return clip, update
 
     def gradient(self, field, shape, scales, a_bits, takers, i) -> Rounding | None:

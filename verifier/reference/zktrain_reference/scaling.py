@@ -13,7 +13,19 @@ def scaled(x: float, bits: int) -> int:
         return 2**63 - 1
 
 
+def changed(x: float, bits: int, got: int) -> float:
+    """By which part of itself rounding changes x·2^bits. Of a product that is too small for double
+    precision, and so zero, nothing is near."""
+    exact = math.ldexp(x, bits)
+    return abs(got / exact - 1) if exact else math.inf
+
+
+def fits(x: float, bits: int, got: int) -> bool:
+    """Whether an integer is x·2^bits to within a sixteenth."""
+    return changed(x, bits, got) <= 1 / 16
+
+
 def accurate(field: str, x: float, bits: int, got: int) -> None:
-    """Rejects an integer that is not x·2^bits to within a sixteenth."""
-    error = abs(got / math.ldexp(x, bits) - 1)
-    require(error <= 1 / 16, f"{field}: rounding changes it by {error:.3f}, more than 1/16")
+    """Rejects an integer that is not."""
+    error = changed(x, bits, got)
+    require(fits(x, bits, got), f"{field}: rounding changes it by {error:.3f}, more than 1/16")

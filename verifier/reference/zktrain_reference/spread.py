@@ -2,6 +2,7 @@
 of windows and rows". Nothing of this is proven."""
 
 from .label_weights import filled
+from .rounding import SHORT_HIGH
 
 # No row: inputs of zero, and a label of weight zero.
 NOTHING = None
@@ -33,9 +34,11 @@ def cut(text: str, positions: int) -> list[tuple[list[str], list[str]]]:
     return found
 
 
-def features(cells: list[str], tokens: list[str]) -> list[int]:
-    """Of each position and channel whether the cell names the channel's token."""
-    return [int(cell == token) for cell in cells for token in tokens]
+def features(cells: list[str], tokens: list[str], bits: int) -> list[int]:
+    """Of each position and channel one if the cell names the channel's token, with so many
+    fractional bits, clamped; a text's cell is the character itself."""
+    one = min(2**bits, SHORT_HIGH)
+    return [one * (cell == token) for cell in cells for token in tokens]
 
 
 def label_rows(labels: list[str], classes: list[str], weights: list[int]) -> list[int]:
