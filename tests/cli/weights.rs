@@ -69,6 +69,13 @@ fn mistakes_about_weights_and_texts_are_named() {
         (of_text("latin.txt", "mine.txt"), "line 1 is not UTF-8"),
         (of_text("mine.txt", "same.txt"), "all characters are the same"),
         (vec!["init", "p", "--preset", "transformer"], "--data"),
+        ([of_text("mine.txt", "public.txt"), vec!["--hidden", "4"]].concat(), "--hidden"),
+        ([of_text("mine.txt", "public.txt"), vec!["--regression"]].concat(), "--regression"),
+        (cancer(&["--positions", "4"]), "--positions"),
+        (
+            vec!["init", "p", "--data", "mine.txt", "--positions", "18446744073709551615"],
+            "--positions",
+        ),
     ] {
         let said = project.fails(&arguments);
         assert!(said.contains(told), "{arguments:?}: {said}");

@@ -11,9 +11,9 @@ use crate::reference::{FloatLayer, to_slope};
 
 /// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, GELU or SiLU, with pools in
 /// between or without (He), in `±√(6/((1 + slope²)·n_in))` before a leaky ReLU, and in `±√(6/(n_in + n_out))` elsewhere
-/// (Glorot), from ChaCha20 seeded with `seed`. Scales, a batch norm's too, are one and its running statistics those of
+/// (Glorot), and in ±1 where they are tokens' own, from ChaCha20 seeded with `seed`. Scales, a batch norm's too, are one and its running statistics those of
 /// numbers of mean 0 and deviation 1.
-pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
+pub fn initial_floats(shapes: &[Shape], tokens: bool, seed: u64) -> Vec<FloatLayer> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut layer = |(shape, limit): (&Shape, f64)| {
         if shape.kind == LayerKind::BatchNorm {
@@ -30,7 +30,7 @@ pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
         });
         FloatLayer { w, b: shape.bias.then(|| Array1::zeros(shape.n_out)), s: None }
     };
-    shapes.iter().zip(initial_limits(shapes)).map(&mut layer).collect()
+    shapes.iter().zip(initial_limits(shapes, tokens)).map(&mut layer).collect()
 }
 
 /// A batch norm that leaves numbers of mean 0 and deviation 1 as they are.
@@ -39,10 +39,12 @@ fn unit_norm(channels: usize) -> FloatLayer {
     FloatLayer { w: Array2::ones((1, channels)), b: Some(Array1::zeros(channels)), s: Some(s) }
 }
 
-/// Bounds on the magnitude of every layer's initial weights.
-pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
+/// Bounds on the magnitude of every layer's initial weights. Where the inputs are tokens, each meets the rows of one token alone: as
+/// small as for a sum over all of them, a norm behind would make gradients as much larger as it makes values.
+pub(crate) fn initial_limits(shapes: &[Shape], tokens: bool) -> Vec<f64> {
     let limit = |(l, shape): (usize, &Shape)| {
-        if is_scale(shape) {
+        let of_token = tokens && shape.from.is_none() && shape.n_in > 0;
+        if is_scale(shape) || of_token {
             return 1.0;
         }
         let n_in = shape.n_in as f64;
@@ -80,7 +82,7 @@ fn activation_behind(shapes: &[Shape], l: usize) -> Activation {
 /// [`initial_floats`] rounded to the network's integers.
 pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
     let shapes: Vec<Shape> = network.layers.iter().map(Layer::shape).collect();
-    let pairs = initial_floats(&shapes, seed).into_iter().zip(&network.layers);
+    let pairs = initial_floats(&shapes, network.tokens, seed).into_iter().zip(&network.layers);
     let layers = pairs.map(|(floats, layer)| {
         let weight = |x: &f64| to_initial(network, *x, network.weight_frac);
         let statistic = |x: &f64| to_initial(network, *x, statistics_frac(layer));

@@ -94,10 +94,36 @@ fn rows_without_labels_are_left_alone() {
     let model = initial_parameters(&network, 1);
     let measured = table.held_out(&manifest, &network).unwrap();
     assert_eq!(evaluate(&trainer, &model, &measured).unwrap().samples, 5);
+    // Nobody knows which of two columns of one name is meant.
+    assert!(read(&manifest, "x,z,y,x\n1,2,a,3\n").is_err());
     // Without any label nothing moves.
     let table = read(&manifest, &lines(&[""; 5])).unwrap();
     let data = table.quantized(&manifest, &network).unwrap();
     let (inputs, labels) = data.window(&network, 0).unwrap();
     let trace = trainer.train_window(&model, None, inputs, labels).unwrap();
     assert_eq!(trace.after, model);
+}
+
+/// Labels for each position of samples that have one label are refused, of classes and of numbers.
+#[test]
+fn labels_of_positions_need_positions() {
+    for regression in [false, true] {
+        let mut options = preset("breast-cancer").unwrap().options;
+        options.label = "y".into();
+        if regression {
+            (options.regression, options.loss) = (true, zktrain_model::manifest::Loss::Mse);
+        }
+        let table = |labels_a_row: usize| Table {
+            path: "t".into(),
+            columns: vec!["x".into()],
+            features: (0..40).map(f64::from).collect(),
+            labels: (0..40 * labels_a_row).map(|row| (row % 2).to_string()).collect(),
+            labels_a_row,
+            text: false,
+        };
+        let manifest = draft(&table(1), &options).unwrap();
+        assert!(table(1).scaled(&manifest).is_ok());
+        assert!(table(4).scaled(&manifest).is_err());
+        assert!(draft(&table(4), &options).is_err());
+    }
 }

@@ -338,7 +338,8 @@ impl Choice<'_> {
     /// Room for parameters of magnitude 8, or twice the largest initial or seen one, and for twice the largest mean or
     /// deviation.
     fn weight_init_bits(&self, weight_frac: u32, values: &[Values]) -> u32 {
-        let initial = initial_limits(self.shapes).into_iter();
+        let tokens = self.manifest.data.tokens.is_some();
+        let initial = initial_limits(self.shapes, tokens).into_iter();
         let seen = self.extremes.iter().map(|e| e.weight);
         let largest = initial.chain(seen).fold(4.0, f64::max);
         let bits = libm::ceil(libm::log2(2.0 * largest)) as u32;

@@ -89,7 +89,8 @@ pub(super) fn observe(
     if batches == 0 {
         return Err(CalibrationError::TooFewSamples { expected: batch, got: sample.rows() });
     }
-    let mut trainer = FloatTrainer::new(manifest, initial_floats(&shapes, seed))?;
+    let mut trainer =
+        FloatTrainer::new(manifest, initial_floats(&shapes, manifest.data.tokens.is_some(), seed))?;
     let loss =
         |trainer: &FloatTrainer| sample.batch(batch, 0).map_or(0.0, |(x, y)| trainer.loss(x, y));
     let before = loss(&trainer);

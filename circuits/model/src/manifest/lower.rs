@@ -51,6 +51,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         lambda: q.lambda,
         one_hot: manifest.model.loss.function().one_hot() && manifest.data.classes.is_some(),
         weighted: manifest.data.weighted,
+        tokens: manifest.data.tokens.is_some(),
         row_log: q.row_log,
         input_frac: q.input_frac,
         weight_frac: q.weight_frac,
@@ -68,7 +69,9 @@ fn check_multipliers(manifest: &Manifest, q: &Quantization) -> Result<(), Manife
     }
     if optimizer.weight_decay > 0.0 {
         let (got, nearest) = lambda_error(optimizer);
-        if got > MAX_LAMBDA_ERROR {
+        // Not so of a decay that is zero in double precision, whose error is no number.
+        let fits = got <= MAX_LAMBDA_ERROR;
+        if !fits {
             let kind = Kind::ImpreciseDecay { max: MAX_LAMBDA_ERROR, got, nearest };
             return Err(ManifestError::new("optimizer.weight_decay", kind));
         }

@@ -55,6 +55,8 @@ pub struct Network {
     pub one_hot: bool,
     /// Whether a label's entry is its weight, an integer up to `2^14`, instead of 1.
     pub weighted: bool,
+    /// Whether one channel of each position of the inputs is 1, a token's, and all others 0.
+    pub tokens: bool,
     /// Base-2 logarithm of the length of a committed row.
     pub row_log: u32,
     /// Fractional bits of the inputs.

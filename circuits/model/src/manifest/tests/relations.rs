@@ -168,6 +168,8 @@ fn a_small_decay_has_more_bits_and_one_that_none_hold_is_refused_with_the_neares
     let Kind::ImpreciseDecay { got, nearest, .. } = refused.kind else { panic!("{refused}") };
     assert!((got - 1.0).abs() < 0.001 && (nearest * 0.1 * (1u64 << 30) as f64 - 1.0).abs() < 1e-9);
     decay(0.1, nearest, 6).unwrap();
+    let nothing = decay(1e-9, 5e-324, 6).unwrap_err();
+    assert_eq!(nothing.field, "optimizer.weight_decay");
 }
 
 #[test]
