@@ -130,7 +130,7 @@ fn public_data_and_options_that_do_not_suit_are_named() {
         ("default", on("index.csv").to_vec(), &["index.csv: column 1 has no name"]),
         ("default", on("immense.csv").to_vec(), &["immense.csv: row 3, column \"income\""]),
         ("default", on("x.npy").to_vec(), &["--calibrate-labels is required"]),
-        ("default", [&on("public.csv")[..], &["--batch", "10"]].concat(), &["8 or 16"]),
+        ("default", [&on("public.csv")[..], &["--steps-per-proof", "10"]].concat(), &["8 or 16"]),
         (
             "age",
             [&on("public.csv")[..], &["--regression", "--loss", "logistic"]].concat(),

@@ -50,7 +50,7 @@ fn mistakes_about_weights_and_texts_are_named() {
     let text = |name: &str, text: &[u8]| {
         std::fs::write(project.folder.path().join(name), text).unwrap();
     };
-    text("mine.txt", b"a text of some words");
+    text("mine.txt", b"a text of some words. ".repeat(20).as_slice());
     text("latin.txt", b"gr\xfc\xdfe\nan alle");
     text("same.txt", b"aaaaaaaa");
     let cancer =
