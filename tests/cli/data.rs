@@ -143,7 +143,7 @@ fn public_data_and_options_that_do_not_suit_are_named() {
         ),
         (
             "default",
-            [&on("public.csv")[..], &["--weight-decay", "1e-5"]].concat(),
+            [&on("public.csv")[..], &["--weight-decay", "1e-9"]].concat(),
             &["--weight-decay: rounding changes it", "nearest weight decay"],
         ),
         ("default", [&on("public.csv")[..], &["--scale", "1e13"]].concat(), &["--scale: expected"]),
