@@ -11,7 +11,7 @@ use crate::reference::{FloatLayer, to_slope};
 
 /// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, GELU or SiLU, with pools in
 /// between or without (He), in `±√(6/((1 + slope²)·n_in))` before a leaky ReLU, and in `±√(6/(n_in + n_out))` elsewhere
-/// (Glorot), and in ±1 where they are tokens' own, from ChaCha20 seeded with `seed`. Scales, a batch norm's too, are one and its running statistics those of
+/// (Glorot), and in ±1/√places where they are tokens' own, each of which is at as many places as the layer takes at once, from ChaCha20 seeded with `seed`. Scales, a batch norm's too, are one and its running statistics those of
 /// numbers of mean 0 and deviation 1.
 pub fn initial_floats(shapes: &[Shape], tokens: bool, seed: u64) -> Vec<FloatLayer> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
@@ -44,7 +44,11 @@ fn unit_norm(channels: usize) -> FloatLayer {
 pub(crate) fn initial_limits(shapes: &[Shape], tokens: bool) -> Vec<f64> {
     let limit = |(l, shape): (usize, &Shape)| {
         let of_token = tokens && shape.from.is_none() && shape.n_in > 0;
-        if is_scale(shape) || of_token {
+        if of_token {
+            // One token at each place that is summed over.
+            return 1.0 / ((shape.n_in / shape.input.channels.max(1)).max(1) as f64).sqrt();
+        }
+        if is_scale(shape) {
             return 1.0;
         }
         let n_in = shape.n_in as f64;

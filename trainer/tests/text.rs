@@ -127,3 +127,17 @@ fn labels_of_positions_need_positions() {
         assert!(draft(&table(4), &options).is_err());
     }
 }
+
+/// What would not fit memory is refused before there is a number for each token.
+#[test]
+fn a_text_with_too_many_numbers_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.txt");
+    std::fs::write(&path, "ab".repeat(40)).unwrap();
+    let mut options = preset("transformer").unwrap().options;
+    options.images = None;
+    let mut manifest = draft(&read_text(&path, 4).unwrap(), &options).unwrap();
+    manifest.data.tokens = Some((0..1 << 22).map(|i| i.to_string()).collect());
+    let error = read_text(&path, 4).unwrap().scaled(&manifest).unwrap_err();
+    assert!(error.to_string().contains("at most 64 characters"), "{error}");
+}

@@ -130,6 +130,21 @@ pub enum DatasetError {
         /// The label column.
         column: String,
     },
+    /// More numbers than a text may become.
+    #[error(
+        "{}: {characters} characters with {tokens} tokens are too many numbers for memory; at most {max} \
+         characters with so many tokens: use a part of the text",
+        path.display()
+    )]
+    LongText {
+        path: PathBuf,
+        /// Its characters, or cells.
+        characters: usize,
+        /// Tokens, each a number for every character.
+        tokens: usize,
+        /// Characters that fit.
+        max: usize,
+    },
     /// A cell that is none of the manifest's tokens; which one stays private.
     #[error("{}: row {row}: a cell is none of the manifest's tokens", path.display())]
     UnknownToken {

@@ -252,6 +252,9 @@ fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> 
     Ok(out)
 }
 
+/// Numbers that tokens become at most, 2 GiB of them; labels are as many again, and both are copied once.
+const MAX_ONE_HOT: usize = 1 << 28;
+
 /// A channel for each token, 1 where a cell names it. What no token is called is none, in a text.
 fn one_hot(table: &Table, tokens: &[String]) -> Result<Vec<f64>, DatasetError> {
     let number = |token: &String| match table.text {
@@ -269,7 +272,12 @@ fn one_hot(table: &Table, tokens: &[String]) -> Result<Vec<f64>, DatasetError> {
             known.entry(key).or_insert(i);
         }
     }
-    let mut out = vec![0.0; table.features.len() * tokens.len()];
+    let (characters, max) = (table.features.len(), MAX_ONE_HOT / tokens.len().max(1));
+    if characters > max {
+        let (path, tokens) = (table.path.clone(), tokens.len());
+        return Err(DatasetError::LongText { path, characters, tokens, max });
+    }
+    let mut out = vec![0.0; characters * tokens.len()];
     let cells = out.chunks_exact_mut(tokens.len()).zip(&table.features).enumerate();
     for (i, (channels, cell)) in cells {
         let key = if table.text { *cell as u64 } else { (cell + 0.0).to_bits() };
