@@ -23,11 +23,11 @@ pub fn samples(manifest: &Manifest, rows: usize, seed: u64) -> Result<Scaled, Ma
     let outputs = manifest.shapes()?.last().map_or(0, |shape| shape.n_out);
     let width = manifest.model.input;
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    if manifest.data.weighted {
+        return weighted::samples(manifest, rows, &mut rng);
+    }
     let mut normal = move || -> f64 { (0..4).map(|_| rng.gen_range(-0.5..0.5)).sum() };
     let directions: Vec<f64> = (0..outputs * width).map(|_| normal()).collect();
-    if manifest.data.weighted {
-        return weighted::samples(manifest, rows, seed);
-    }
     let (inputs, labels) = (Vec::new(), Vec::new());
     let mut sample = Scaled { width, outputs, inputs, labels, filled: 0 };
     let one_hot = manifest.data.target.is_none() && manifest.model.loss != Loss::Logistic;

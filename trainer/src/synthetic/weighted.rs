@@ -1,7 +1,6 @@
 //! Synthetic data whose labels have weights: whole ones, smaller ones, and none.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha20Rng;
+use rand::Rng;
 use zktrain_model::manifest::{Features, Manifest, ManifestError};
 
 use crate::dataset::Scaled;
@@ -13,7 +12,7 @@ const WEIGHTS: [f64; 4] = [1.0, 1.0, 0.5, 0.0];
 pub(super) fn samples(
     manifest: &Manifest,
     rows: usize,
-    seed: u64,
+    rng: &mut impl Rng,
 ) -> Result<Scaled, ManifestError> {
     let shapes = manifest.shapes()?;
     let width = manifest.model.input;
@@ -21,7 +20,6 @@ pub(super) fn samples(
     let (positions, classes) = (labels.positions(), labels.channels);
     // As many numbers as there are for each position, or all of them.
     let seen = if width.is_multiple_of(positions) { width / positions } else { width };
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let tokens = manifest.data.tokens.as_ref().map(Vec::len);
     let mut draw = || -> f64 { (0..4).map(|_| rng.gen_range(-0.5..0.5)).sum() };
     let directions: Vec<f64> = (0..classes * seen).map(|_| draw()).collect();
